@@ -1,0 +1,18 @@
+//! What the control plane decides about how a data plane answers.
+
+use std::net::SocketAddr;
+
+/// The part of the configuration that concerns answering. Sent whole with each change; it is small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to answer, UDP and TCP alike.
+    pub listen: Vec<SocketAddr>,
+    /// Largest UDP reply, octets; announced in OPT. Between 512 and 65,535.
+    pub max_udp_payload: u16,
+    /// ANY gets NOTIMP instead of one record set (RFC 8482).
+    pub refuse_any: bool,
+    /// Answer from local records at all.
+    pub local_records: bool,
+    /// Another type of a loose name that exists: NODATA, or on to the next step.
+    pub missing_type_is_nodata: bool,
+}
