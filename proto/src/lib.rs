@@ -3,8 +3,6 @@
 //! [`name`] and [`record`] are the words of the field; [`settings`] is how a data plane is told to answer; [`convert`]
 //! turns wire messages into them and back. Generated code lives in [`pb`] and stops at each program's door.
 
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test"))]
-
 pub mod convert;
 pub mod name;
 pub mod record;
