@@ -1,0 +1,3 @@
+//! The control plane: owns configuration and records.
+pub mod config;
+pub mod rdata;
