@@ -1,3 +1,7 @@
-//! The control plane: owns configuration and records.
-pub mod config;
+//! The control plane.
+
+pub mod hash;
 pub mod rdata;
+pub mod record;
+pub mod records;
+pub mod store;
