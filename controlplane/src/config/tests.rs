@@ -459,3 +459,20 @@ fn the_manual_names_every_key_and_its_examples_load() {
         assert_eq!(loaded.warnings, [""; 0], "{example}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn damaged_files_get_a_complaint_and_never_panic(
+        at in 0..1500_usize,
+        cut in 0..40_usize,
+        piece in "[\\[\\]{}\",:\\\\/a1\u{e9} \n-]{0,6}|null|true|\\{\\}|\\[1\\]|\"x\"",
+    ) {
+        let whole = include_str!("testdata/all-keys-written-by-hand.json");
+        let (start, end) = (at.min(whole.len()), (at + cut).min(whole.len()));
+        let damaged = format!("{}{piece}{}", &whole[..start], &whole[end..]);
+        match load(&damaged) {
+            Ok(loaded) => proptest::prop_assert!(serde_json::from_str::<Map<String, Value>>(&damaged).is_ok_and(|map| map == loaded.document)),
+            Err(error) => proptest::prop_assert!(error.to_string().contains("dnsplane.json")),
+        }
+    }
+}
