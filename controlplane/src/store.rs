@@ -163,10 +163,22 @@ pub type Actor = String;
 
 /// What the writer is asked to do.
 enum Request {
-    Edit { edit: Edit, actor: Actor, reply: oneshot::Sender<Result<Edited, StoreError>> },
-    Offer { offer: Offer, judge: Judge, reply: oneshot::Sender<Result<Judged, StoreError>> },
-    /// Take in what was edited in the records file by hand, if anything.
-    Reload { reply: oneshot::Sender<Result<Edited, StoreError>> },
+    Edit {
+        edit: Edit,
+        actor: Actor,
+        reply: oneshot::Sender<Result<Edited, StoreError>>,
+    },
+    /// Make the store what a records file says, except for sets that changed after the number `mirrored`.
+    TakeFile {
+        records: Vec<Record>,
+        mirrored: u64,
+        reply: oneshot::Sender<Result<Edited, StoreError>>,
+    },
+    Offer {
+        offer: Offer,
+        judge: Judge,
+        reply: oneshot::Sender<Result<Judged, StoreError>>,
+    },
 }
 
 /// A handle on the store; clones share it.
@@ -174,6 +186,7 @@ enum Request {
 pub struct Store {
     requests: mpsc::Sender<Request>,
     views: watch::Receiver<Arc<View>>,
+    reloads: mpsc::Sender<oneshot::Sender<Result<Edited, StoreError>>>,
     recent: Arc<recent::Recent>,
     mirror: watch::Receiver<MirrorStatus>,
 }
@@ -211,7 +224,9 @@ impl Store {
 
     /// Reads the records file now, instead of when its change is noticed.
     pub async fn reload(&self) -> Result<Edited, StoreError> {
-        self.ask(|reply| Request::Reload { reply }).await
+        let (reply, answer) = oneshot::channel();
+        self.reloads.send(reply).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 
     async fn ask<T>(

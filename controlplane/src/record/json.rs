@@ -191,7 +191,8 @@ mod tests {
 
     #[test]
     fn reading_is_lenient_about_keys_and_strict_about_types() {
-        let record = read(r#"{"NAME":"A.test.","Type":"a","value":"192.0.2.1","TTL":60,"x":{"y":[1]},"mac":null,"id":""}"#);
+        let record =
+            read(r#"{"NAME":"A.test.","Type":"a","value":"192.0.2.1","TTL":60,"x":{"y":[1]},"mac":null,"id":""}"#);
         let record = record.unwrap();
         assert_eq!((record.name(), &*record.type_text(), record.ttl), ("A.test", "A", 60));
         assert_eq!(record.id(), None);

@@ -9,7 +9,7 @@ use std::{fmt, time::SystemTime};
 pub struct Time(Box<str>);
 
 /// How a moment that never was is written in files and frames.
-pub const ZERO: &str = "0001-01-01T00:00:00Z";
+pub(super) const ZERO: &str = "0001-01-01T00:00:00Z";
 
 /// The text is not an RFC 3339 time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,7 +86,15 @@ mod tests {
             assert_eq!(Time::parse(text).unwrap().unwrap().as_str(), kept);
         }
         assert_eq!(Time::parse(ZERO), Ok(None));
-        for text in ["", "2026-05-04", "2026-05-04 09:30:00Z", "2026-05-04T09:30:00", "2026-13-04T09:30:00Z", "é", "2026-05-04T09:30:00.Z"] {
+        for text in [
+            "",
+            "2026-05-04",
+            "2026-05-04 09:30:00Z",
+            "2026-05-04T09:30:00",
+            "2026-13-04T09:30:00Z",
+            "é",
+            "2026-05-04T09:30:00.Z",
+        ] {
             assert!(Time::parse(text).is_err(), "{text}");
         }
         assert!(Time::parse(Time::now().as_str()).is_ok());

@@ -1,0 +1,7 @@
+//! The control plane.
+
+pub mod hash;
+pub mod rdata;
+pub mod record;
+pub mod records;
+pub mod store;
