@@ -1,5 +1,6 @@
 //! The control plane.
 
+pub mod cluster;
 pub mod hash;
 pub mod rdata;
 pub mod record;

@@ -25,6 +25,11 @@ impl Backoff {
         full / 2 + full.mul_f64(f64::from(share) / f64::from(u32::MAX) / 2.0)
     }
 
+    /// Whether the last try failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// It worked.
     pub(super) fn reset(&mut self) {
         self.failures = 0;

@@ -3,14 +3,23 @@
 //! The length is a stranger's word. It is checked against a cap before anything else, and memory is taken as octets
 //! arrive, never as announced. A frame may come in any pieces; several may come in one.
 
-use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use std::{io, sync::Arc};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 /// Longest frame after authentication. Existing nodes have the same limit, so a longer one could not be sent to them.
 pub(super) const MAX_FRAME: usize = 64 << 20;
 
 /// Longest frame before authentication: many times a real `auth`, and all the memory that a stranger can make us hold.
 pub(super) const MAX_FRAME_BEFORE_AUTH: usize = 64 << 10;
+
+/// Frames longer than this are few at any time, whoever sends them.
+const LARGE: usize = 1 << 20;
+
+/// How many long frames are read and worked on at once: they bound what all peers together can make us hold.
+const LARGE_AT_ONCE: usize = 4;
 
 /// Octets of the length.
 pub(super) const PREFIX: usize = 4;
@@ -29,8 +38,33 @@ pub(super) enum FrameError {
     Io(#[from] io::Error),
 }
 
+/// Lets few long frames in at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Budget(Arc<Semaphore>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LARGE_AT_ONCE)))
+    }
+}
+
+impl Budget {
+    /// Reads one frame; a long one when its turn has come, which lasts until the permit is dropped.
+    pub(super) async fn read(
+        &self,
+        from: &mut (impl AsyncRead + Unpin),
+    ) -> Result<Option<(Vec<u8>, Option<OwnedSemaphorePermit>)>, FrameError> {
+        let Some(length) = read_length(from, MAX_FRAME).await? else {
+            return Ok(None);
+        };
+        // The semaphore is never closed.
+        let permit = if length > LARGE { Arc::clone(&self.0).acquire_owned().await.ok() } else { None };
+        Ok(Some((read_body(from, length).await?, permit)))
+    }
+}
+
 /// Reads the length of the next frame; `None` when the other side has closed the connection before one began.
-pub(super) async fn read_length(from: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Option<usize>, FrameError> {
+async fn read_length(from: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Option<usize>, FrameError> {
     let mut prefix = [0; PREFIX];
     let mut filled = 0;
     while filled < PREFIX {
@@ -48,17 +82,14 @@ pub(super) async fn read_length(from: &mut (impl AsyncRead + Unpin), limit: usiz
 }
 
 /// Reads a frame's octets, once its length is known and accepted.
-pub(super) async fn read_body(from: &mut (impl AsyncRead + Unpin), length: usize) -> Result<Vec<u8>, FrameError> {
+async fn read_body(from: &mut (impl AsyncRead + Unpin), length: usize) -> Result<Vec<u8>, FrameError> {
     let mut body = Vec::with_capacity(length.min(FIRST_RESERVE));
     from.take(length as u64).read_to_end(&mut body).await?;
     if body.len() < length { Err(FrameError::Torn) } else { Ok(body) }
 }
 
 /// Reads one whole frame.
-pub(super) async fn read(
-    from: &mut (impl AsyncRead + Unpin),
-    limit: usize,
-) -> Result<Option<Vec<u8>>, FrameError> {
+pub(super) async fn read(from: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Option<Vec<u8>>, FrameError> {
     match read_length(from, limit).await? {
         Some(length) => read_body(from, length).await.map(Some),
         None => Ok(None),

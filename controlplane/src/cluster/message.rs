@@ -72,9 +72,8 @@ fn lone_surrogate(text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Keys that mean something to us; values of all others are checked for syntax and passed over.
-const KEYS: [&str; 10] = [
-    "type", "token", "message", "features", "node_id", "instance", "seq", "timestamp_unix", "records", "admin_token",
-];
+const KEYS: [&str; 10] =
+    ["type", "token", "message", "features", "node_id", "instance", "seq", "timestamp_unix", "records", "admin_token"];
 
 /// A frame of which the outer shape was understood.
 #[derive(Debug, Default)]

@@ -52,7 +52,10 @@ pub(super) enum Judgement {
     Apply,
     /// Nothing new; `Some` says why it stays out although its content differs from what we saw.
     Duplicate(Option<String>),
-    Refuse { reason: String, seen: bool },
+    Refuse {
+        reason: String,
+        seen: bool,
+    },
 }
 
 /// Judges an offer.
@@ -68,8 +71,9 @@ pub(super) fn judge(facts: &Facts, standing: Standing<'_>) -> Judgement {
     match Age::of(facts, &seen, &standing) {
         Age::Newer => gate(facts, &standing),
         Age::Repeat(reason) => Judgement::Duplicate(reason),
-        Age::RefusedBefore => match gate(facts, &standing) {
-            // Told and remembered once; it is refused as quietly as a repeat until its reason is gone (R6).
+        Age::SeenBefore => match gate(facts, &standing) {
+            // It was told once; until the reason is gone it is kept out as quietly as a repeat, and nothing more of it
+            // is remembered, so that it comes in when the reason goes (R6).
             Judgement::Refuse { reason, .. } => Judgement::Duplicate(Some(reason)),
             other => other,
         },
@@ -80,7 +84,8 @@ pub(super) fn judge(facts: &Facts, standing: Standing<'_>) -> Judgement {
 enum Age {
     Newer,
     Repeat(Option<String>),
-    RefusedBefore,
+    /// Refused then, or other content now: to be judged, but not to be remembered unless it is applied.
+    SeenBefore,
 }
 
 impl Age {
@@ -93,7 +98,7 @@ impl Age {
             return Self::Repeat(None);
         }
         if seen.applied < seq {
-            return Self::RefusedBefore;
+            return Self::SeenBefore;
         }
         // The hash is unknown (all zero) when the sequence comes from a state file; then only an empty store has nothing
         // to lose by believing.
@@ -107,7 +112,7 @@ impl Age {
         if facts.acknowledged < standing.own.seq {
             return Self::Repeat(Some("it has not yet taken our last write".to_owned()));
         }
-        Self::Newer
+        Self::SeenBefore
     }
 }
 
@@ -227,6 +232,7 @@ mod tests {
                 false,
                 DUPLICATE,
             ),
+            ("other content, still never written", offer(Existing, 0, 2), seen(1, 1, 1), false, DUPLICATE),
             // R6
             ("refused before, allowed now", offer(Ours, 5, 1), seen(5, 2, 1), false, APPLY),
             ("faulty records", facts(|facts| facts.fault = Some("bad".to_owned())), None, false, REFUSE),

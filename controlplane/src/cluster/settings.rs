@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 pub const DEFAULT_PORT: u16 = 7946;
 
 /// How this node takes part in its cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Whether it does at all (`cluster_enabled`).
     pub enabled: bool,
@@ -39,25 +39,6 @@ pub struct Settings {
     pub admin: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            enabled: false,
-            listen: Listen::default(),
-            advertise: None,
-            peers: Vec::new(),
-            token: Token::default(),
-            node_id: None,
-            sync_interval: None,
-            replica_only: false,
-            policy: Policy::default(),
-            allowed_writers: Vec::new(),
-            invalid_records: InvalidRecords::default(),
-            admin: false,
-        }
-    }
-}
-
 impl Settings {
     /// The peers to deal with: trimmed, with a port, each once, in the order written.
     pub(super) fn peer_addresses(&self) -> Vec<String> {
@@ -73,7 +54,7 @@ impl Settings {
 }
 
 /// Adds the default port to an address without one.
-fn with_port(address: &str) -> String {
+pub(super) fn with_port(address: &str) -> String {
     let has_port = address.rsplit_once(':').is_some_and(|(host, port)| {
         port.parse::<u16>().is_ok() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')))
     });
@@ -111,7 +92,9 @@ impl FromStr for Listen {
         let port = port.parse().map_err(|_| invalid())?;
         let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let host = match (bare, host) {
-            (Some(literal), _) => literal.parse::<std::net::Ipv6Addr>().map(|_| Some(literal)).map_err(|_| invalid())?,
+            (Some(literal), _) => {
+                literal.parse::<std::net::Ipv6Addr>().map(|_| Some(literal)).map_err(|_| invalid())?
+            }
             (None, "" | "*") => None,
             (None, host) if host.contains([':', '[', ']']) || host.contains(char::is_whitespace) => {
                 return Err(invalid());
