@@ -3,6 +3,7 @@
 //! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a hand-edited file → [`store`]
 //! (change log) → [`publisher`] → the feed. [`config`] says how; [`status`] says how it is.
 
+pub mod cluster;
 pub mod hash;
 pub mod publisher;
 pub mod rdata;
