@@ -7,36 +7,45 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
-Without CONTEXT an interactive prompt opens; when standard input is not a terminal, commands are read from it line by
-line, all of them are run, and the exit code is the gravest one seen (3, then 1, 2, 4).
+Without CONTEXT an interactive prompt opens. When standard input is not a terminal, commands are read from it instead, \
+line by line; all of them are run, and the exit code is the gravest one seen (3, then 1, 2, 4).
 
 Exit codes:
   0  done
   1  refused by the server; standard error says why
   2  the command line is not right
   3  the control plane (or, for `tools dig`, the DNS server) cannot be reached
-  4  done in part: a pull failed at some peer, or `record check` found records that cannot be served";
+  4  done in part: a pull failed at some peer, or `record check` found something";
 
 const PROMPT_HELP: &str = "\
-Name a context to enter it; commands of the context then need no prefix. From anywhere `CONTEXT COMMAND …` runs one
-command without moving.
+Name a context to enter it; its commands then need no prefix. From anywhere, CONTEXT COMMAND … runs one command without \
+moving.
 
-  ..  back       leave the context            ?  help  h    this text; also after a context or command
-  /              go to the root               ls            what can be typed here
-  history        lines typed so far           exit  quit  q leave";
+  ..  back     leave the context         ?  help  h     help; also after a context or command
+  /            go to the root            ls             what can be typed here
+  history      lines typed so far        exit  quit  q  leave";
 
 const VALUE_HELP: &str = "\
-Words after NAME: [TYPE] VALUE... [TTL]
-  With two words, one of them an IP address, the type is A or AAAA and the order does not matter.
-  Several words are one value: `add example.org MX 10 mail.example.org`. A quoted word with spaces or semicolons stays one
-  string: `add example.org TXT \"v=spf1 mx -all\"`.
-  A plain number at the end is the TTL when the type has a fixed number of fields and all are there already: `add
-  www.example.org A 192.0.2.7 300`. For TXT, SPF and types that end in data of any length, use --ttl.
-  Words that begin with a dash go after `--`.";
+With two words, one of them an IP address, the type is A or AAAA and the order does not matter.
+
+Several words make one value:
+  add example.org MX 10 mail.example.org
+A quoted word with spaces or semicolons stays one string:
+  add example.org TXT \"v=spf1 mx -all\"
+A plain number at the end is the TTL if the type has a fixed number of fields and all are there without it:
+  add www.example.org A 192.0.2.7 300
+For TXT, SPF and types that end in data of any length, use --ttl. Words that begin with a dash go after `--`.";
 
 /// Talks to dnsplane's control plane.
 #[derive(Debug, Parser)]
-#[command(name = "dnsplanectl", version, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(
+    name = "dnsplanectl",
+    version,
+    max_term_width = 110,
+    override_usage = "dnsplanectl [OPTIONS] [CONTEXT COMMAND …]",
+    subcommand_help_heading = "Contexts",
+    after_help = EXIT_CODES
+)]
 pub(crate) struct Cli {
     /// The control plane's admin socket (`server_socket` in its dnsplane.json).
     ///
@@ -49,14 +58,15 @@ pub(crate) struct Cli {
     pub line: Line,
 }
 
-/// One line at the prompt of dnsplanectl.
+/// What can be typed at the prompt.
 #[derive(Debug, Parser)]
 #[command(
     name = "",
     bin_name = "",
     no_binary_name = true,
     max_term_width = 110,
-    override_usage = "CONTEXT COMMAND …",
+    override_usage = "[CONTEXT] COMMAND …",
+    subcommand_help_heading = "Contexts",
     after_help = PROMPT_HELP
 )]
 pub(crate) struct PromptLine {

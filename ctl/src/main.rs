@@ -69,7 +69,6 @@ fn execute(cli: Cli) -> Result<Exit, Failure> {
 fn words() -> Vec<std::ffi::OsString> {
     let words = env::args_os().collect::<Vec<_>>();
     let text = words.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
-    // Options stand in front of the context, if anywhere: then help is asked for in clap's own way.
     match text {
         Some(text) if !text.is_empty() => {
             let spelt = shell::spell_help(text).into_iter().map(Into::into);

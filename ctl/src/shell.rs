@@ -137,13 +137,22 @@ impl Shell {
 ///
 /// After a command they must be the only word, so that a host may be called `h`.
 pub(crate) fn spell_help(mut words: Vec<String>) -> Vec<String> {
-    let is_help = |word: &String| HELP.contains(&word.as_str());
-    if let Some(word) = words.iter_mut().take(2).find(|word| is_help(word)) {
-        "help".clone_into(word);
-    } else if words.len() == 3 && is_help(&words[2]) {
-        "--help".clone_into(&mut words[2]);
+    let plain = plain_words(&words);
+    let is_help = |at: &usize| HELP.contains(&words[*at].as_str());
+    if let Some(at) = plain.iter().take(2).copied().find(is_help) {
+        "help".clone_into(&mut words[at]);
+    } else if let [_, _, at] = plain[..]
+        && is_help(&at)
+    {
+        "--help".clone_into(&mut words[at]);
     }
     words
+}
+
+/// Where the words stand that are neither options nor the value of one that may come before a command.
+fn plain_words(words: &[String]) -> Vec<usize> {
+    let after_socket = |at: usize| at > 0 && words[at - 1] == "--socket";
+    (0..words.len()).filter(|at| !words[*at].starts_with('-') && !after_socket(*at)).collect()
 }
 
 /// Reads a whole command, context first.
@@ -152,7 +161,8 @@ fn parse(words: Vec<String>) -> Step {
         Ok(PromptLine { line }) if line.context.is_some() => Step::Run(Box::new(line)),
         Ok(_) => Step::Wrong("name a context and a command; `?` shows what there is".to_owned()),
         Err(error) => {
-            let text = error.to_string();
+            // The prompt has no program name; clap leaves a gap where it would be.
+            let text = error.to_string().replace("Usage:  ", "Usage: ").replace("error: ' ", "error: '");
             match error.kind() {
                 ErrorKind::DisplayHelp
                 | ErrorKind::DisplayVersion
@@ -248,6 +258,15 @@ mod tests {
         assert!(shown(shell.read("add h")).contains("--ttl"));
         assert!(shown(shell.read("ls")).contains("check"));
         assert!(matches!(context(shell.read("add h 192.0.2.1")), Context::Record(_)));
+    }
+
+    #[test]
+    fn help_words_are_found_behind_options() {
+        let spelt = |line: &str| spell_help(line.split(' ').map(str::to_owned).collect()).join(" ");
+        assert_eq!(spelt("--socket h record ?"), "--socket h record help");
+        assert_eq!(spelt("--json record add h"), "--json record add --help");
+        assert_eq!(spelt("record add h 192.0.2.1"), "record add h 192.0.2.1");
+        assert_eq!(spelt("record remove --all h"), "record remove --all --help");
     }
 
     #[test]
