@@ -23,7 +23,10 @@ moving.
 
   ..  back     leave the context         ?  help  h     help; also after a context or command
   /            go to the root            ls             what can be typed here
-  history      lines typed so far        exit  quit  q  leave";
+  history      lines typed so far        exit  quit  q  leave
+
+Tab completes, Down chooses a suggestion or an earlier line. Ctrl-C drops the line; Ctrl-D or Escape goes up one level, \
+and leaves at the root.";
 
 const VALUE_HELP: &str = "\
 With two words, one of them an IP address, the type is A or AAAA and the order does not matter.

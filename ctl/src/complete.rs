@@ -11,37 +11,45 @@ const KEPT: usize = 500;
 /// Lines of history that are suggested.
 const SUGGESTED: usize = 8;
 
-/// Lines typed before, oldest first.
+/// Lines typed before, oldest first, each with the prompt at which it was typed: elsewhere it means something else.
 #[derive(Clone, Default)]
-pub(crate) struct History(VecDeque<String>);
+pub(crate) struct History(VecDeque<(String, String)>);
 
 impl History {
-    pub(crate) fn push(&mut self, line: &str) {
-        let line = line.trim();
-        if line.is_empty() {
-            return;
-        }
-        self.0.retain(|old| old != line);
-        self.0.push_back(line.to_owned());
+    pub(crate) fn push(&mut self, prompt: &str, line: &str) {
+        let entry = (prompt.to_owned(), line.trim().to_owned());
+        self.0.retain(|old| *old != entry);
+        self.0.push_back(entry);
         if self.0.len() > KEPT {
             self.0.pop_front();
         }
     }
 
-    pub(crate) fn lines(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, line)| line.as_str())
     }
 
     /// Newest first.
-    fn starting_with(&self, start: &str) -> impl Iterator<Item = &str> {
-        self.lines().rev().filter(move |line| line.starts_with(start) && *line != start).take(SUGGESTED)
+    fn starting_with(&self, prompt: &str, start: &str) -> impl Iterator<Item = &str> {
+        let here = self.0.iter().rev().filter(move |(at, _)| at == prompt).map(|(_, line)| line.as_str());
+        here.filter(move |line| line.starts_with(start) && *line != start).take(SUGGESTED)
     }
 }
 
-/// Lines that could be meant by `input`, typed where `here` are the commands and `root` is the whole tree.
-pub(crate) fn suggestions(input: &str, here: &Command, root: &Command, history: &History) -> Vec<String> {
-    let mut lines = if input.is_empty() { Vec::new() } else { from_tree(input, here, root) };
-    for line in history.starting_with(input) {
+/// Where a line is being typed.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub prompt: String,
+    /// The context, unless at the root.
+    pub context: Option<Command>,
+    /// The whole tree.
+    pub root: Command,
+}
+
+/// Lines that could be meant by `input`.
+pub(crate) fn suggestions(input: &str, place: &Place, history: &History) -> Vec<String> {
+    let mut lines = if input.is_empty() { Vec::new() } else { from_tree(input, place) };
+    for line in history.starting_with(&place.prompt, input) {
         if !lines.iter().any(|known| known == line) {
             lines.push(line.to_owned());
         }
@@ -63,17 +71,16 @@ pub(crate) fn completion(input: &str, lines: &[String]) -> Option<String> {
     (start.len() > input.len()).then_some(start)
 }
 
-fn from_tree(input: &str, here: &Command, root: &Command) -> Vec<String> {
+fn from_tree(input: &str, place: &Place) -> Vec<String> {
     let split = input.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let (typed, word) = input.split_at(split);
     let mut words = typed.split_whitespace();
+    let mut levels = place.context.iter().chain([&place.root]);
     let Some(first) = words.next() else {
-        let at_root = std::ptr::eq(here, root);
-        let others = root.get_subcommands().filter(|_| !at_root);
-        let names = here.get_subcommands().chain(others).map(Command::get_name);
+        let names = levels.flat_map(Command::get_subcommands).map(Command::get_name);
         return lines(typed, word, names.filter(|name| *name != "help").chain(["..", "exit"]));
     };
-    let Some(start) = here.find_subcommand(first).or_else(|| root.find_subcommand(first)) else { return Vec::new() };
+    let Some(start) = levels.find_map(|level| level.find_subcommand(first)) else { return Vec::new() };
     let place = words.try_fold(start, |place, word| match place.find_subcommand(word) {
         Some(inner) => Some(inner),
         // Beyond the last command come its own words, which the tree does not know.
@@ -97,10 +104,14 @@ mod tests {
     use super::*;
     use crate::shell::Shell;
 
-    fn suggested(context: &str, input: &str) -> Vec<String> {
+    fn place(context: &str) -> Place {
         let mut shell = Shell::new();
         shell.read(context);
-        suggestions(input, shell.here(), shell.tree(), &History::default())
+        shell.place()
+    }
+
+    fn suggested(context: &str, input: &str) -> Vec<String> {
+        suggestions(input, &place(context), &History::default())
     }
 
     #[test]
@@ -116,15 +127,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_line_offers_what_was_typed_before() {
+    fn an_empty_line_offers_what_was_typed_before_in_this_place() {
         let mut history = History::default();
-        for line in ["record list", "cluster", "record list", "  "] {
-            history.push(line);
+        for (context, line) in [("", "record list"), ("", "cluster"), ("", "record list"), ("cluster", "status")] {
+            history.push(&place(context).prompt, line);
         }
-        let shell = Shell::new();
-        let offered = |input| suggestions(input, shell.here(), shell.tree(), &history);
-        assert_eq!(offered(""), ["record list", "cluster"]);
-        assert_eq!(offered("record l"), ["record list"]);
+        assert_eq!(suggestions("", &place(""), &history), ["record list", "cluster"]);
+        assert_eq!(suggestions("", &place("cluster"), &history), ["status"]);
+        assert_eq!(suggestions("record l", &place(""), &history), ["record list"]);
+        assert_eq!(history.lines().count(), 3);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use crate::{
     client::Failure,
-    complete::{self, History},
+    complete::{self, History, Place},
     print::Output,
     run::{Exit, run},
     shell::{Shell, Step},
@@ -46,7 +46,6 @@ impl Prompt {
         loop {
             match self.ask() {
                 Ok(line) => {
-                    self.history.push(&line);
                     if self.step(&line, "")?.is_none() {
                         return Ok(Exit::Done);
                     }
@@ -90,13 +89,18 @@ impl Prompt {
     }
 
     fn completer(&self) -> Completer {
-        Completer { here: self.shell.here().clone(), root: self.shell.tree().clone(), history: self.history.clone() }
+        Completer { place: self.shell.place(), history: self.history.clone() }
     }
 
     /// Does what one line asks for; `None` when it asks to leave.
     fn step(&mut self, line: &str, label: &str) -> Result<Option<Exit>, Failure> {
         let stdout = io::stdout();
-        let result = match self.shell.read(line) {
+        let prompt = self.shell.prompt();
+        let step = self.shell.read(line);
+        if !matches!(step, Step::Nothing | Step::History) {
+            self.history.push(&prompt, line);
+        }
+        let result = match step {
             Step::Nothing => Ok(Exit::Done),
             Step::Leave => return Ok(None),
             Step::Wrong(text) => Err(Failure::Usage(text)),
@@ -141,18 +145,17 @@ fn interrupted() -> Failure {
 /// Suggestions for one prompt; it is made anew for each, so it need not watch the shell change.
 #[derive(Clone)]
 struct Completer {
-    here: clap::Command,
-    root: clap::Command,
+    place: Place,
     history: History,
 }
 
 impl Autocomplete for Completer {
     fn get_suggestions(&mut self, input: &str) -> Result<Vec<String>, CustomUserError> {
-        Ok(complete::suggestions(input, &self.here, &self.root, &self.history))
+        Ok(complete::suggestions(input, &self.place, &self.history))
     }
 
     fn get_completion(&mut self, input: &str, highlighted: Option<String>) -> Result<Replacement, CustomUserError> {
-        let lines = complete::suggestions(input, &self.here, &self.root, &History::default());
+        let lines = complete::suggestions(input, &self.place, &History::default());
         Ok(highlighted.or_else(|| complete::completion(input, &lines)))
     }
 }

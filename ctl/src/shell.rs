@@ -3,7 +3,10 @@
 //! Pure: no terminal and no server. The interactive prompt and scripts on standard input share it, and it shares the
 //! command tree with the command line.
 
-use crate::args::{Line, PromptLine};
+use crate::{
+    args::{Line, PromptLine},
+    complete::Place,
+};
 use clap::{Command, CommandFactory, Parser, error::ErrorKind};
 
 /// Words that ask for help, wherever they stand.
@@ -47,13 +50,14 @@ impl Shell {
         format!("{}>", self.context.as_deref().unwrap_or("dnsplane"))
     }
 
-    /// The tree of commands, for completion.
-    pub(crate) fn tree(&self) -> &Command {
-        &self.tree
+    /// Where the user is, for completion.
+    pub(crate) fn place(&self) -> Place {
+        let context = self.context.is_some().then(|| self.here().clone());
+        Place { prompt: self.prompt(), context, root: self.tree.clone() }
     }
 
     /// The commands of the place where the user is.
-    pub(crate) fn here(&self) -> &Command {
+    fn here(&self) -> &Command {
         self.context.as_deref().and_then(|name| self.tree.find_subcommand(name)).unwrap_or(&self.tree)
     }
 
