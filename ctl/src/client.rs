@@ -14,7 +14,11 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::UnixStream,
+    time::timeout,
+};
 use tonic::{
     Code, Response, Status, Streaming,
     transport::{Channel, Endpoint},
@@ -118,22 +122,25 @@ pub(crate) struct Stream<T> {
 impl<T> Stream<T> {
     pub(crate) async fn next(&mut self) -> Result<Option<T>, Failure> {
         match timeout(CALL, self.stream.message()).await {
-            Ok(message) => message.map_err(|status| explain(&self.socket, &status)),
-            Err(_) => Err(late(&self.socket)),
+            Ok(Ok(message)) => Ok(message),
+            Ok(Err(status)) => Err(explain(&self.socket, &status).await),
+            Err(_) => Err(unreachable(&self.socket, &late(), UNKNOWN)),
         }
     }
 }
 
 async fn answered<T>(socket: &Path, reply: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Failure> {
     match timeout(CALL, reply).await {
-        Ok(reply) => reply.map(Response::into_inner).map_err(|status| explain(socket, &status)),
-        Err(_) => Err(late(socket)),
+        Ok(Ok(reply)) => Ok(reply.into_inner()),
+        Ok(Err(status)) => Err(explain(socket, &status).await),
+        Err(_) => Err(unreachable(socket, &late(), UNKNOWN)),
     }
 }
 
 const NAME_IT: &str = "name the control plane's `server_socket` with --socket PATH or DNSPLANE_SOCKET";
 const START_IT: &str = "start dnsplane-cluster, or name its `server_socket` with --socket PATH or DNSPLANE_SOCKET";
 const STUCK: &str = "look at the log of dnsplane-cluster, and restart it if it is stuck";
+const UNKNOWN: &str = "it is not known whether the command was carried out: look, then repeat it";
 
 fn explain_connect(socket: &Path, error: &tonic::transport::Error) -> Failure {
     let Some(cause) = find::<io::Error>(error) else {
@@ -162,38 +169,56 @@ fn explain_connect(socket: &Path, error: &tonic::transport::Error) -> Failure {
 }
 
 /// A status without a source was sent by the server; one with a source was made up here when the connection failed.
-fn explain(socket: &Path, status: &Status) -> Failure {
-    const OTHER: &str = "this is not the admin socket of a dnsplane control plane";
+async fn explain(socket: &Path, status: &Status) -> Failure {
     if status.source().is_none() {
         return match status.code() {
             Code::Unimplemented => unreachable(
                 socket,
-                "what answers there does not know this command",
-                "it may be the feed socket or an older dnsplane-cluster; name the `server_socket` with --socket PATH or DNSPLANE_SOCKET",
+                "what answers there does not know this command; it may be the feed socket, or an older dnsplane-cluster",
+                NAME_IT,
             ),
-            _ if status.message().is_empty() => {
-                Failure::Refused(format!("the server says no more than: {}", status.code()))
-            }
+            code if status.message().is_empty() => Failure::Refused(format!("the server says no more than: {code}")),
             _ => Failure::Refused(status.message().to_owned()),
         };
     }
-    let chain = chain(status);
-    if chain.contains("keep-alive timed out") || chain.contains("keepalive timed out") {
-        return unreachable(socket, "it takes the connection but says nothing", STUCK);
+    match listen(socket).await {
+        Heard::Grpc => {
+            let wrong = format!("the connection broke before the answer came ({})", last(status));
+            unreachable(socket, &wrong, UNKNOWN)
+        }
+        Heard::Farewell => unreachable(socket, "it closes the connection without an answer", UNKNOWN),
+        Heard::Silence => unreachable(socket, "it takes the connection but says nothing", STUCK),
+        Heard::Other => unreachable(socket, "this is not the admin socket of a dnsplane control plane", NAME_IT),
     }
-    if chain.contains("http2 error") || chain.contains("frame") {
-        return unreachable(socket, OTHER, NAME_IT);
-    }
-    unreachable(
-        socket,
-        &format!("the connection broke before the answer came ({})", last(status)),
-        "it is not known whether the command was carried out: look, then repeat it",
-    )
 }
 
-fn late(socket: &Path) -> Failure {
-    let wrong = format!("no answer within {} s", CALL.as_secs());
-    unreachable(socket, &wrong, "it is not known whether the command was carried out: look, then repeat it")
+/// What a socket says to the beginning of a gRPC conversation.
+enum Heard {
+    Grpc,
+    Farewell,
+    Silence,
+    Other,
+}
+
+/// Opens a conversation of its own after a failed one, only to hear what kind of server is there.
+///
+/// A server's first frame must be SETTINGS (RFC 9113 §3.4), which is type 4 on stream 0.
+async fn listen(socket: &Path) -> Heard {
+    const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let Ok(mut stream) = UnixStream::connect(socket).await else { return Heard::Farewell };
+    // What it said before it stopped reading is worth hearing even if this fails.
+    let _ = stream.write_all(HELLO).await;
+    let mut frame = [0; 9];
+    match timeout(SIGN_OF_LIFE, stream.read_exact(&mut frame)).await {
+        Ok(Ok(_)) if frame[3] == 4 && frame[5..] == [0; 4] => Heard::Grpc,
+        Ok(Ok(_)) => Heard::Other,
+        Ok(Err(_)) => Heard::Farewell,
+        Err(_) => Heard::Silence,
+    }
+}
+
+fn late() -> String {
+    format!("no answer within {} s", CALL.as_secs())
 }
 
 fn unreachable(socket: &Path, wrong: &str, remedy: &str) -> Failure {
@@ -202,10 +227,6 @@ fn unreachable(socket: &Path, wrong: &str, remedy: &str) -> Failure {
 
 fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     causes(error).find_map(|cause| cause.downcast_ref())
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn last(error: &(dyn Error + 'static)) -> String {

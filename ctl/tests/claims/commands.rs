@@ -222,7 +222,18 @@ fn a_broken_connection_leaves_no_false_certainty() {
     let socket = listener(folder.path(), |mut stream| {
         let _ = stream.read(&mut [0; 16]);
     });
-    unreachable(&socket, "not known whether the command was carried out");
+    unreachable(&socket, "closes the connection without an answer; it is not known whether");
+}
+
+#[test]
+fn a_control_plane_that_dies_during_a_command_leaves_the_outcome_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = listener(folder.path(), |mut stream| {
+        // An empty SETTINGS frame, as a gRPC server begins; then the end, before any reply.
+        let _ = stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        let _ = stream.read(&mut [0; 1024]);
+    });
+    unreachable(&socket, "the connection broke before the answer came");
 }
 
 #[test]
