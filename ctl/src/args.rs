@@ -12,7 +12,7 @@ line by line; all of them are run, and the exit code is the gravest one seen (3,
 
 Exit codes:
   0  done
-  1  refused by the server; standard error says why
+  1  refused by the server, or the output could not be written; standard error says why
   2  the command line is not right
   3  the control plane (or, for `tools dig`, the DNS server) cannot be reached
   4  done in part: a pull failed at some peer, or `record check` found something";

@@ -3,6 +3,7 @@
 //! Each command makes its own connection: over a Unix socket that costs next to nothing, and a prompt that stays open
 //! survives every restart of the control plane.
 
+use crate::print::visible;
 use dnsplane_proto::pb::admin::{
     CheckRequest, Document, EditReply, Filter, JoinReply, JoinRequest, Problem, PullReply, PullRequest, Record,
     RecordEdit, Selection, StatusRequest, admin_client::AdminClient,
@@ -30,6 +31,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const CALL: Duration = Duration::from_secs(60);
 /// How long a silent socket is given before it is asked for a sign of life, and to give one.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+/// A gRPC server greets at once.
+const GREETING: Duration = Duration::from_secs(2);
 /// Far above any reply; small enough that whatever sits on the socket cannot exhaust our memory.
 const MAX_REPLY: usize = 64 << 20;
 
@@ -178,7 +181,7 @@ async fn explain(socket: &Path, status: &Status) -> Failure {
                 NAME_IT,
             ),
             code if status.message().is_empty() => Failure::Refused(format!("the server says no more than: {code}")),
-            _ => Failure::Refused(status.message().to_owned()),
+            _ => Failure::Refused(visible(status.message())),
         };
     }
     match listen(socket).await {
@@ -209,7 +212,7 @@ async fn listen(socket: &Path) -> Heard {
     // What it said before it stopped reading is worth hearing even if this fails.
     let _ = stream.write_all(HELLO).await;
     let mut frame = [0; 9];
-    match timeout(SIGN_OF_LIFE, stream.read_exact(&mut frame)).await {
+    match timeout(GREETING, stream.read_exact(&mut frame)).await {
         Ok(Ok(_)) if frame[3] == 4 && frame[5..] == [0; 4] => Heard::Grpc,
         Ok(Ok(_)) => Heard::Other,
         Ok(Err(_)) => Heard::Farewell,

@@ -72,7 +72,7 @@ pub(crate) fn completion(input: &str, lines: &[String]) -> Option<String> {
 }
 
 fn from_tree(input: &str, place: &Place) -> Vec<String> {
-    let split = input.rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    let split = input.rfind([' ', '\t']).map_or(0, |at| at + 1);
     let (typed, word) = input.split_at(split);
     let mut words = typed.split_whitespace();
     let mut levels = place.context.iter().chain([&place.root]);

@@ -253,4 +253,18 @@ mod tests {
         assert_eq!((both.0.name_contains.as_str(), both.0.r#type.as_str(), both.1), ("mail", "MX", true));
         assert!(listing(&[], Some("mxx".to_owned()), None, false).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_words_are_read_or_refused_and_none_is_lost(words in proptest::collection::vec("[ -~]{0,12}|[0-9]{1,3}|TXT|mx|192\\.0\\.2\\.1", 0..7)) {
+            if let Ok(edit) = edit(&words, None, None) {
+                let kept = format!("{} {} {} {}", edit.name, edit.r#type, edit.value, edit.ttl.unwrap_or_default());
+                for word in &words {
+                    let is_type = word.parse::<RecordType>().is_ok_and(|kind| kind.to_string() == edit.r#type);
+                    let is_ttl = word.parse() == Ok(edit.ttl.unwrap_or_default());
+                    proptest::prop_assert!(is_type || is_ttl || kept.contains(word.as_str()), "`{word}` of {words:?} in {kept}");
+                }
+            }
+        }
+    }
 }

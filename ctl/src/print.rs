@@ -51,6 +51,9 @@ impl<'a> Output<'a> {
         for row in rows {
             table.add_row(row.iter().map(|cell| visible(cell)));
         }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         for line in table.lines() {
             writeln!(self.to, "{}", line.trim_end())?;
         }
@@ -69,16 +72,17 @@ fn plain_table() -> Table {
     table
 }
 
-/// The text with control characters written out.
+/// The text with control characters written out, line feeds included: one line stays one line.
 pub(crate) fn visible(text: &str) -> String {
-    let harmless = |character: char| !character.is_control() || character == '\n';
-    if text.chars().all(harmless) {
-        return text.to_owned();
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
     }
-    let show = |character: char| {
-        if harmless(character) { character.to_string() } else { character.escape_default().to_string() }
-    };
-    text.chars().map(show).collect()
+    shown
 }
 
 #[cfg(test)]
@@ -95,6 +99,7 @@ mod tests {
     fn text_from_strangers_cannot_steer_the_terminal() {
         let text = written(false, |out| out.line("\u{1b}]0;owned\u{7} é"));
         assert_eq!(text, "\\u{1b}]0;owned\\u{7} é\n");
+        assert_eq!(written(false, |out| out.line("one\ntwo")), "one\\ntwo\n");
         let table = written(false, |out| out.table(&["VALUE"], vec![vec!["\u{1b}[2J".to_owned()]]));
         assert!(!table.contains('\u{1b}'), "{table:?}");
     }

@@ -286,4 +286,17 @@ mod tests {
         assert!(wrong(shell.read("ad x 192.0.2.1")).contains("did you mean `add`?"));
         assert!(wrong(shell.read("add")).contains("required"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_line_is_taken_without_panic(lines in proptest::collection::vec(".{0,40}|(record|cluster|add|\\?|[a-z.]{1,4}| ){1,8}", 1..8)) {
+            let mut shell = Shell::new();
+            for line in &lines {
+                shell.read(line);
+                for suggestion in crate::complete::suggestions(line, &shell.place(), &Default::default()) {
+                    proptest::prop_assert!(suggestion.starts_with(line.as_str()), "{suggestion} for {line}");
+                }
+            }
+        }
+    }
 }

@@ -89,7 +89,8 @@ pub(crate) fn server(document: &Value, out: &mut Output<'_>) -> io::Result<()> {
     let problems = server.get("problems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for (number, problem) in problems.iter().enumerate() {
         if number == 0 {
-            out.line("\nproblems:")?;
+            out.line("")?;
+            out.line("problems:")?;
         }
         out.line(&format!("  {}", scalar(problem)))?;
     }
@@ -113,12 +114,12 @@ fn columns(objects: &[&Object], known: &[Label], out: &mut Output<'_>) -> io::Re
         let other = object
             .iter()
             .filter(|(key, value)| !is_empty(value) && !known.iter().any(|(known, _)| *known == key.as_str()));
-        other.map(|(key, value)| format!("{key}: {}", scalar(value))).collect::<Vec<_>>().join("\n")
+        other.map(|(key, value)| format!("{key}: {}", scalar(value))).collect::<Vec<_>>().join(", ")
     };
     let more = objects.iter().any(|object| !others(object).is_empty());
     let header = known.iter().map(|(_, label)| *label).chain(more.then_some("MORE")).collect::<Vec<_>>();
     let row = |object: &&Object| {
-        let cell = |key: &str| object.get(key).filter(|value| !is_empty(value)).map(cell_text).unwrap_or_default();
+        let cell = |key: &str| object.get(key).filter(|value| !is_empty(value)).map(scalar).unwrap_or_default();
         known.iter().map(|(key, _)| cell(key)).chain(more.then(|| others(object))).collect()
     };
     out.table(&header, objects.iter().map(row).collect())
@@ -136,17 +137,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Array(items) => items.is_empty(),
         Value::Object(entries) => entries.is_empty(),
         Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// In a table, the parts of a value go below each other.
-fn cell_text(value: &Value) -> String {
-    match value {
-        Value::Array(items) => items.iter().map(scalar).collect::<Vec<_>>().join("\n"),
-        Value::Object(entries) => {
-            entries.iter().map(|(key, value)| format!("{key} {}", scalar(value))).collect::<Vec<_>>().join("\n")
-        }
-        other => scalar(other),
     }
 }
 
