@@ -16,6 +16,10 @@ const NODE: &[Label] = &[
     ("node_id", "node"),
     ("enabled", "cluster enabled"),
     ("listen_addr", "listens on"),
+    ("listening", "bound to"),
+    ("listen_error", "listen error"),
+    ("state_error", "state error"),
+    ("node_id_conflict", "same id elsewhere"),
     ("advertise_addr", "advertises"),
     ("local_seq", "sequence"),
     ("generation", "generation"),
@@ -33,15 +37,23 @@ const NODE: &[Label] = &[
 const PEER: &[Label] = &[
     ("address", "PEER"),
     ("node_id", "NODE"),
+    ("kind", "KIND"),
     ("state", "STATE"),
     ("reachable", "REACHABLE"),
     ("last_probe_rtt_ms", "RTT MS"),
     ("last_outbound_ok", "LAST PUSH"),
     ("last_pull_ok", "LAST PULL"),
-    ("last_inbound_ok", "LAST HEARD"),
-    ("last_outbound_error", "PUSH ERROR"),
-    ("last_pull_error", "PULL ERROR"),
-    ("last_probe_error", "PROBE ERROR"),
+];
+
+const PEER_NOTES: &[Label] = &[
+    ("last_outbound_error", "push error"),
+    ("last_pull_error", "pull error"),
+    ("last_probe_error", "probe error"),
+    ("last_refusal", "its snapshot was refused"),
+    ("note", "note"),
+    ("last_inbound_ok", "last heard"),
+    ("last_probe_ok", "last probe"),
+    ("acknowledged_seq", "acknowledged sequence"),
 ];
 
 const SERVER: &[Label] = &[
@@ -50,20 +62,24 @@ const SERVER: &[Label] = &[
     ("ready", "ready"),
     ("records", "records"),
     ("generation", "generation"),
+    ("content_hash", "content hash"),
     ("store", "store"),
+    ("records_file", "records file"),
     ("api", "API"),
 ];
 
 const DATA_PLANE: &[Label] = &[
     ("follower", "DATA PLANE"),
     ("version", "VERSION"),
+    ("records", "RECORDS"),
     ("records_generation", "RECORDS"),
+    ("settings", "SETTINGS"),
     ("settings_generation", "SETTINGS"),
     ("connected_seconds", "CONNECTED S"),
     ("listening", "LISTENING"),
-    ("listen_error", "LISTEN ERROR"),
-    ("counters", "COUNTERS"),
 ];
+
+const DATA_PLANE_NOTES: &[Label] = &[("listen_error", "listen error"), ("last_refusal", "refused a transfer")];
 
 /// The `cluster` object, alone or inside a bigger document.
 pub(crate) fn cluster(document: &Value, out: &mut Output<'_>) -> io::Result<()> {
@@ -73,7 +89,7 @@ pub(crate) fn cluster(document: &Value, out: &mut Output<'_>) -> io::Result<()> 
     out.line("")?;
     match list(node, "peers").as_slice() {
         [] => out.line("no peers"),
-        peers => columns(peers, PEER, out),
+        peers => table(peers, PEER, PEER_NOTES, out),
     }
 }
 
@@ -84,7 +100,7 @@ pub(crate) fn server(document: &Value, out: &mut Output<'_>) -> io::Result<()> {
     out.line("")?;
     match list(server, "data_planes").as_slice() {
         [] => out.line("no data plane follows this control plane")?,
-        planes => columns(planes, DATA_PLANE, out)?,
+        planes => table(planes, DATA_PLANE, DATA_PLANE_NOTES, out)?,
     }
     let problems = server.get("problems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for (number, problem) in problems.iter().enumerate() {
@@ -106,23 +122,26 @@ fn summary(object: &Object, known: &[Label], elsewhere: &[&str], out: &mut Outpu
     out.table(&[], rows.map(|(label, value)| vec![label, scalar(value)]).collect())
 }
 
-/// One row for each object; a column appears when any row has something in it. Unknown keys share the last column.
-fn columns(objects: &[&Object], known: &[Label], out: &mut Output<'_>) -> io::Result<()> {
-    let shown = |key: &str| objects.iter().any(|object| object.get(key).is_some_and(|value| !is_empty(value)));
-    let known: Vec<_> = known.iter().filter(|(key, _)| shown(key)).collect();
-    let others = |object: &Object| {
-        let other = object
-            .iter()
-            .filter(|(key, value)| !is_empty(value) && !known.iter().any(|(known, _)| *known == key.as_str()));
-        other.map(|(key, value)| format!("{key}: {}", scalar(value))).collect::<Vec<_>>().join(", ")
-    };
-    let more = objects.iter().any(|object| !others(object).is_empty());
-    let header = known.iter().map(|(_, label)| *label).chain(more.then_some("MORE")).collect::<Vec<_>>();
-    let row = |object: &&Object| {
-        let cell = |key: &str| object.get(key).filter(|value| !is_empty(value)).map(scalar).unwrap_or_default();
-        known.iter().map(|(key, _)| cell(key)).chain(more.then(|| others(object))).collect()
-    };
-    out.table(&header, objects.iter().map(row).collect())
+/// One row for each object; a column appears when any row has something in it. What has no column follows below the
+/// table, a line each: errors are sentences, and would squeeze the other columns.
+fn table(objects: &[&Object], columns: &[Label], notes: &[Label], out: &mut Output<'_>) -> io::Result<()> {
+    let filled = |object: &Object, key: &str| object.get(key).filter(|value| !is_empty(value)).map(scalar);
+    let shown = |key: &str| objects.iter().any(|object| filled(object, key).is_some());
+    let columns: Vec<_> = columns.iter().filter(|(key, _)| shown(key)).collect();
+    let header: Vec<_> = columns.iter().map(|(_, label)| *label).collect();
+    let row = |object: &&Object| columns.iter().map(|(key, _)| filled(object, key).unwrap_or_default()).collect();
+    out.table(&header, objects.iter().map(row).collect())?;
+    for object in objects {
+        let name = columns.first().and_then(|(key, _)| filled(object, key)).unwrap_or_default();
+        let known = |key: &str| columns.iter().copied().chain(notes).any(|(known, _)| *known == key);
+        let noted = notes.iter().filter_map(|(key, label)| Some(((*label).to_owned(), filled(object, key)?)));
+        let others = object.keys().filter(|key| !known(key));
+        let others = others.filter_map(|key| Some((key.replace('_', " "), filled(object, key)?)));
+        for (label, value) in noted.chain(others) {
+            out.line(&format!("  {name} {label}: {value}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// The objects of a list that may be null or missing.
@@ -148,9 +167,11 @@ fn scalar(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(scalar).collect::<Vec<_>>().join(", "),
-        Value::Object(entries) => {
-            entries.iter().map(|(key, value)| format!("{key} {}", scalar(value))).collect::<Vec<_>>().join(", ")
-        }
+        Value::Object(entries) => match (entries.get("number"), entries.get("session")) {
+            // A generation: the number is what people compare, the session when it does not fit.
+            (Some(number), Some(session)) if entries.len() == 2 => format!("{} of {}", scalar(number), scalar(session)),
+            _ => entries.iter().map(|(key, value)| format!("{key} {}", scalar(value))).collect::<Vec<_>>().join(", "),
+        },
     }
 }
 
@@ -180,10 +201,10 @@ mod tests {
             {"address": "192.0.2.2:7946", "reachable": false, "last_outbound_error": "refused", "moon": "full"}
         ]);
         let text = shown(cluster, json!({"cluster": {"node_id": "a", "peers": peers}}));
-        for word in ["192.0.2.1:7946", "RTT MS", "PUSH ERROR", "refused", "moon: full", "yes", "no"] {
+        for word in ["192.0.2.1:7946", "RTT MS", "192.0.2.2:7946 push error: refused", "moon: full", "yes", "no"] {
             assert!(text.contains(word), "`{word}` in {text}");
         }
-        assert!(!text.contains("PULL ERROR"), "{text}");
+        assert!(!text.contains("pull error") && !text.contains("LAST PULL"), "{text}");
     }
 
     #[test]
@@ -192,9 +213,9 @@ mod tests {
         let text = shown(
             server,
             json!({"version": "0.1.0", "ready": false, "data_planes": [{"follower": "h/1", "listening": ["udp [::]:53"],
-                "counters": {"queries": 5}}], "problems": ["port 53 is taken"]}),
+                "counters": {"queries": 5}, "records": {"number": 8, "session": "0f"}}], "problems": ["port 53 is taken"]}),
         );
-        for word in ["0.1.0", "h/1", "udp [::]:53", "queries 5", "problems:", "port 53 is taken"] {
+        for word in ["0.1.0", "h/1", "udp [::]:53", "queries 5", "8 of 0f", "problems:", "port 53 is taken"] {
             assert!(text.contains(word), "`{word}` in {text}");
         }
         assert!(shown(server, json!("odd")).contains("odd"));
