@@ -149,14 +149,19 @@ fn list<'a>(object: &'a Object, key: &str) -> Vec<&'a Object> {
     object.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).collect()
 }
 
+/// Whether there is nothing to say. Inside objects zero is nothing too: counters that never counted are noise.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
-        Value::Object(entries) => entries.is_empty(),
+        Value::Object(entries) => entries.values().all(is_nothing),
         Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    is_empty(value) || value.as_u64() == Some(0)
 }
 
 fn scalar(value: &Value) -> String {
@@ -165,13 +170,30 @@ fn scalar(value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => whole_seconds(text),
         Value::Array(items) => items.iter().map(scalar).collect::<Vec<_>>().join(", "),
         Value::Object(entries) => match (entries.get("number"), entries.get("session")) {
             // A generation: the number is what people compare, the session when it does not fit.
             (Some(number), Some(session)) if entries.len() == 2 => format!("{} of {}", scalar(number), scalar(session)),
-            _ => entries.iter().map(|(key, value)| format!("{key} {}", scalar(value))).collect::<Vec<_>>().join(", "),
+            _ => {
+                let said = entries.iter().filter(|(_, value)| !is_nothing(value));
+                said.map(|(key, value)| format!("{key} {}", scalar(value))).collect::<Vec<_>>().join(", ")
+            }
         },
+    }
+}
+
+/// An RFC 3339 time without the fraction of its second, which only machines read; other text as it is.
+pub(crate) fn whole_seconds(text: &str) -> String {
+    let shape = |start: &str| {
+        let digits = start.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+        digits.eq("0000-00-00T00:00:00".bytes())
+    };
+    match text.split_once('.') {
+        Some((start, rest)) if shape(start) => {
+            format!("{start}{}", rest.trim_start_matches(|character: char| character.is_ascii_digit()))
+        }
+        _ => text.to_owned(),
     }
 }
 
@@ -219,5 +241,21 @@ mod tests {
             assert!(text.contains(word), "`{word}` in {text}");
         }
         assert!(shown(server, json!("odd")).contains("odd"));
+    }
+
+    #[test]
+    fn times_lose_their_fraction_and_nothing_else_does() {
+        assert_eq!(whole_seconds("2026-11-22T23:17:57.445407386Z"), "2026-11-22T23:17:57Z");
+        assert_eq!(whole_seconds("2026-11-22T23:17:57.5+02:00"), "2026-11-22T23:17:57+02:00");
+        for text in ["2026-11-22T23:17:57Z", "192.0.2.1", "", "a.b"] {
+            assert_eq!(whole_seconds(text), text);
+        }
+    }
+
+    #[test]
+    fn counters_at_zero_are_left_out() {
+        let counters = json!({"queries_total": 3, "refused": 0, "peers": []});
+        let text = shown(server, json!({"data_planes": [{"follower": "h/1", "counters": counters}]}));
+        assert!(text.contains("counters: queries_total 3\n"), "{text}");
     }
 }
