@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 const TOKEN: &str = "shared-secret";
@@ -59,7 +59,16 @@ impl Node {
             pretty: false,
             seed: state.as_ref().map(State::seed).unwrap_or_default(),
         };
-        let (store, keeper) = Store::open(opening, shutdown.clone()).unwrap();
+        // The writer of a stopped node gives its lock up a moment later.
+        let deadline = Instant::now() + PATIENCE;
+        let (store, keeper) = loop {
+            match Store::open(opening.clone(), shutdown.clone()) {
+                Err(crate::store::OpenError::Locked { .. }) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(2)).await
+                }
+                opened => break opened.unwrap(),
+            }
+        };
         let (settings, receiver) = watch::channel(Arc::new(settings));
         let place = folder.path().to_owned();
         let cluster = Cluster::start(receiver, state, store.clone(), place, shutdown.clone());

@@ -63,9 +63,9 @@ async fn r11_ourselves_among_the_peers_are_left_out_and_a_node_with_our_id_is_to
     second.change(|settings| settings.node_id = Some("other".to_owned()));
     assert_eq!(second.cluster.status().node_id, "other");
     let pulled = second.cluster.pull(&[]).await;
-    assert!(matches!(&pulled[0].result, Ok(Outcome::Applied { added: 1, removed: 0 })), "{pulled:?}");
+    assert!(pulled[0].result.is_ok(), "{pulled:?}");
     assert!(pulled[1].result.as_ref().is_err_and(|error| error.contains("ourselves")));
-    assert_eq!(second.names(), ["one.test"]);
+    second.until_it_holds(&["one.test"]).await;
 }
 
 #[tokio::test]
@@ -102,8 +102,8 @@ async fn the_state_file_follows_the_store_and_survives_a_restart() {
     let node = Node::start_in(folder, same).await;
     assert_eq!(node.cluster.status().node_id, id);
     let mut peer = Plain::join(node.address()).await;
-    peer.offer("ext", 6, &["c.test"]).await;
-    assert_ne!(node.names(), ["c.test"].map(str::to_owned).to_vec().as_slice()[..0].to_vec());
+    peer.offer("ext", 5, &["c.test"]).await;
+    assert_eq!(node.names(), ["b.test"]);
     peer.offer("ext", 7, &["d.test"]).await;
     assert_eq!(node.names(), ["d.test"]);
 }
