@@ -73,30 +73,14 @@ impl Question {
 
     /// Asks over UDP, once.
     pub fn udp(&self, server: SocketAddr) -> io::Result<Reply> {
-        let message = self.message();
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.connect(server)?;
-        socket.send(&encode(&message))?;
-        let deadline = Instant::now() + ANSWER_LIMIT;
-        let mut buffer = vec![0; 65_535];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            socket.set_read_timeout(Some(left))?;
-            let length = socket.recv(&mut buffer)?;
-            if buffer[..length].starts_with(&message.metadata.id.to_be_bytes()) {
-                return Reply::parse(&buffer[..length]);
-            }
-        }
+        exchange(server, &encode(&self.message()))
     }
 
     /// Asks over a TCP connection of its own.
     pub fn tcp(&self, server: SocketAddr) -> io::Result<Reply> {
         let mut stream = TcpStream::connect_timeout(&server, ANSWER_LIMIT)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-        let question = encode(&self.message());
-        let mut bytes = (question.len() as u16).to_be_bytes().to_vec();
-        bytes.extend(question);
-        stream.write_all(&bytes)?;
+        stream.write_all(&with_length(&encode(&self.message())))?;
         read_tcp(&mut stream)
     }
 }
@@ -134,6 +118,35 @@ impl Reply {
     pub fn summary(&self) -> String {
         format!("{:?} {:?}", self.code(), self.answers())
     }
+}
+
+/// Sends one datagram and waits for the reply with its id.
+pub fn exchange(server: SocketAddr, question: &[u8]) -> io::Result<Reply> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    socket.connect(server)?;
+    socket.send(question)?;
+    receive(&socket, &question[..2])
+}
+
+/// Waits on a connected socket for the reply with this id.
+pub fn receive(socket: &UdpSocket, id: &[u8]) -> io::Result<Reply> {
+    let deadline = Instant::now() + ANSWER_LIMIT;
+    let mut buffer = vec![0; 65_535];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        socket.set_read_timeout(Some(left))?;
+        let length = socket.recv(&mut buffer)?;
+        if buffer[..length].starts_with(id) {
+            return Reply::parse(&buffer[..length]);
+        }
+    }
+}
+
+/// A message with its length in front (RFC 1035 §4.2.2).
+pub fn with_length(message: &[u8]) -> Vec<u8> {
+    let mut bytes = (message.len() as u16).to_be_bytes().to_vec();
+    bytes.extend_from_slice(message);
+    bytes
 }
 
 /// Reads one message with its length in front (RFC 1035 §4.2.2).
