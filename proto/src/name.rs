@@ -52,8 +52,15 @@ impl Name {
     ///
     /// Octets above 127 are taken as they are (UTF-8), as existing nodes do.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let mut wire = Self::encode(text)?;
+        wire.make_ascii_lowercase(); // length octets stay as they are: 63 is below `A`
+        Ok(Self(wire.into()))
+    }
+
+    /// Presentation text to wire form with its case kept, as names inside RDATA are.
+    pub fn encode(text: &str) -> Result<Vec<u8>, InvalidName> {
         if text == "." {
-            return Ok(Self::root());
+            return Ok(vec![0]);
         }
         if text.is_empty() {
             return Err(InvalidName::Empty);
@@ -74,7 +81,7 @@ impl Name {
                 0..=b' ' | 0x7f => return Err(InvalidName::Space),
                 other => other,
             };
-            wire.push(octet.to_ascii_lowercase());
+            wire.push(octet);
         }
         if wire.len() - 1 != length_at {
             close_label(&mut wire, length_at)?;
@@ -83,7 +90,7 @@ impl Name {
         if wire.len() > MAX_NAME {
             return Err(InvalidName::TooLong);
         }
-        Ok(Self(wire.into()))
+        Ok(wire)
     }
 
     /// Takes uncompressed wire form, which must be exactly one name; lower-cases it.

@@ -1,0 +1,225 @@
+//! Records in JSON: read leniently, written exactly as existing nodes write them.
+//!
+//! Reading: keys match without case, unknown keys are passed over, `null` is absent, the last of two equal keys wins; but a
+//! value of the wrong type is an error for the whole document. Writing: their key order, times always present (the zero
+//! moment where there is none), `<`, `>`, `&`, U+2028 and U+2029 escaped.
+
+use super::{Details, Record, Time, time::ZERO};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, IgnoredAny, MapAccess, Visitor},
+    ser::SerializeMap,
+};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use std::{borrow::Cow, fmt, io};
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let details = self.details();
+        let time = |time: &Option<Time>| time.as_ref().map_or(ZERO, Time::as_str).to_owned();
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(id) = &details.id {
+            map.serialize_entry("id", id)?;
+        }
+        map.serialize_entry("name", self.name())?;
+        map.serialize_entry("type", &self.type_text())?;
+        map.serialize_entry("value", self.value())?;
+        map.serialize_entry("ttl", &self.ttl)?;
+        map.serialize_entry("added_on", &time(&details.added_on))?;
+        map.serialize_entry("updated_on", &time(&details.updated_on))?;
+        if let Some(mac) = &details.mac {
+            map.serialize_entry("mac", mac)?;
+        }
+        if details.cache_record {
+            map.serialize_entry("cache_record", &true)?;
+        }
+        map.serialize_entry("last_query", &time(&details.last_query))?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(RecordVisitor)
+    }
+}
+
+struct RecordVisitor;
+
+impl<'de> Visitor<'de> for RecordVisitor {
+    type Value = Record;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a record: an object with name, type and value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
+        let (mut name, mut kind, mut value) = (Cow::Borrowed(""), Cow::Borrowed(""), Cow::Borrowed(""));
+        let mut ttl = 0;
+        let mut details = Details::default();
+        while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
+            let is = |known: &str| key.eq_ignore_ascii_case(known);
+            if is("name") {
+                text_or_null(&mut map, &mut name)?;
+            } else if is("type") {
+                text_or_null(&mut map, &mut kind)?;
+            } else if is("value") {
+                text_or_null(&mut map, &mut value)?;
+            } else if is("ttl") {
+                ttl = map.next_value::<Option<u32>>()?.unwrap_or(ttl);
+            } else if is("id") {
+                details.id = boxed(&mut map)?;
+            } else if is("mac") {
+                details.mac = boxed(&mut map)?;
+            } else if is("added_on") {
+                details.added_on = moment(&mut map)?;
+            } else if is("updated_on") {
+                details.updated_on = moment(&mut map)?;
+            } else if is("last_query") {
+                details.last_query = moment(&mut map)?;
+            } else if is("cache_record") {
+                details.cache_record = map.next_value::<Option<bool>>()?.unwrap_or_default();
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(Record::with_details(&name, &kind, &value, ttl, details))
+    }
+}
+
+/// A string borrowed from the input where it holds no escapes: a million records are read at start.
+struct Text<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+fn text_or_null<'de, A: MapAccess<'de>>(map: &mut A, slot: &mut Cow<'de, str>) -> Result<(), A::Error> {
+    if let Some(Text(text)) = map.next_value::<Option<Text<'de>>>()? {
+        *slot = text;
+    }
+    Ok(())
+}
+
+fn boxed<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Box<str>>, A::Error> {
+    Ok(map.next_value::<Option<Text<'de>>>()?.filter(|text| !text.0.is_empty()).map(|text| text.0.into()))
+}
+
+fn moment<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Time>, A::Error> {
+    match map.next_value::<Option<Text<'de>>>()? {
+        Some(Text(text)) => Time::parse(&text).map_err(de::Error::custom),
+        None => Ok(None),
+    }
+}
+
+/// Writes a value the way existing nodes write JSON, compact.
+pub fn to_vec(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    to_writer(&mut bytes, value)?;
+    Ok(bytes)
+}
+
+/// The same, straight to a writer.
+pub fn to_writer(writer: impl io::Write, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(writer, Escaping(CompactFormatter)))
+}
+
+/// The same, indented by two spaces (`pretty_json`).
+pub fn to_writer_pretty(writer: impl io::Write, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(writer, Escaping(PrettyFormatter::new())))
+}
+
+/// A formatter that also escapes what existing nodes escape, so that a file rewritten by either side stays the same.
+struct Escaping<F>(F);
+
+/// Hands a formatter's calls on unchanged.
+macro_rules! pass_on {
+    ($($name:ident($($arg:ident: $kind:ty),*);)*) => {
+        $(fn $name<W: ?Sized + io::Write>(&mut self, writer: &mut W $(, $arg: $kind)*) -> io::Result<()> {
+            self.0.$name(writer $(, $arg)*)
+        })*
+    };
+}
+
+impl<F: Formatter> Formatter for Escaping<F> {
+    pass_on! {
+        begin_array(); end_array(); begin_array_value(first: bool); end_array_value();
+        begin_object(); end_object(); begin_object_key(first: bool); end_object_key();
+        begin_object_value(); end_object_value();
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (plain, special) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut characters = special.chars();
+            if let Some(character) = characters.next() {
+                write!(writer, "\\u{:04x}", u32::from(character))?;
+            }
+            rest = characters.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> serde_json::Result<Record> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn reading_is_lenient_about_keys_and_strict_about_types() {
+        let record =
+            read(r#"{"NAME":"A.test.","Type":"a","value":"192.0.2.1","TTL":60,"x":{"y":[1]},"mac":null,"id":""}"#);
+        let record = record.unwrap();
+        assert_eq!((record.name(), &*record.type_text(), record.ttl), ("A.test", "A", 60));
+        assert_eq!(record.id(), None);
+        for bad in [
+            r#"{"name":1}"#,
+            r#"{"ttl":60.0}"#,
+            r#"{"ttl":"60"}"#,
+            r#"{"ttl":-1}"#,
+            r#"{"ttl":4294967296}"#,
+            r#"{"added_on":""}"#,
+            r#"{"added_on":5}"#,
+            r#"{"cache_record":"yes"}"#,
+            "[]",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        assert_eq!(read(r#"{"name":"a","ttl":1,"ttl":2}"#).unwrap().ttl, 2, "the last of two equal keys wins");
+    }
+
+    #[test]
+    fn writing_is_what_existing_nodes_write() {
+        let json = concat!(
+            r#"{"id":"5b0c0d53-6f6e-4f0a-9a55-0f6f4f6f9d10","name":"odd.lab.test","type":"TXT","#,
+            r#""value":"\"a\u003cb\u003ec \u0026 d é 🙂 \u2028 tab\there\"","ttl":60,"#,
+            r#""added_on":"2026-05-04T09:30:00.5Z","updated_on":"0001-01-01T00:00:00Z","mac":"02:00:5e:10:00:01","#,
+            r#""cache_record":true,"last_query":"0001-01-01T00:00:00Z"}"#,
+        );
+        assert_eq!(String::from_utf8(to_vec(&read(json).unwrap()).unwrap()).unwrap(), json);
+    }
+}

@@ -1,0 +1,284 @@
+//! What an edit does to the records: pure, so that every rule can be tested with a table.
+//!
+//! Edits come from people (REST, dnsplanectl) and are checked; a records file edited by hand is taken as it is, since
+//! refusing a line of it would lose it.
+
+use crate::{
+    rdata,
+    record::{DEFAULT_TTL, Details, Record, Time, tidy_name},
+    records::{Records, Row},
+};
+use dnsplane_proto::{Name, RecordType};
+use std::{cmp::Ordering, collections::HashSet, sync::Arc};
+
+/// A record as someone asks for it.
+#[derive(Clone, Debug, Default)]
+pub struct NewRecord {
+    /// Given id; `None` lets us mint one.
+    pub id: Option<String>,
+    /// Owner name.
+    pub name: String,
+    /// Type, mnemonic or `TYPE123`.
+    pub kind: String,
+    /// Value in presentation form.
+    pub value: String,
+    /// Seconds; `None` is [`DEFAULT_TTL`].
+    pub ttl: Option<u32>,
+}
+
+/// Which records to remove: by id, or by name, narrowed by type and value.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// One record's id.
+    pub id: Option<String>,
+    /// Owner name.
+    pub name: Option<String>,
+    /// Type.
+    pub kind: Option<String>,
+    /// Value.
+    pub value: Option<String>,
+    /// Remove every match; otherwise more than one match is refused.
+    pub all: bool,
+}
+
+/// One edit.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// Adds a record; one that is there already stays as it is.
+    Add(NewRecord),
+    /// Replaces the record with this id, or else the one of this identity; adds it if there is none.
+    Update(NewRecord),
+    /// Removes records.
+    Remove(Selection),
+}
+
+/// The edit breaks a rule; one sentence each.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("; "))]
+pub struct EditRefused(pub Vec<String>);
+
+/// What an edit comes to.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Rows that go, replaced ones included.
+    pub(super) removed: Vec<Arc<Row>>,
+    /// Records that come, with the place of the row they replace.
+    pub(super) added: Vec<(Option<u64>, Record)>,
+    /// What happened, for the caller.
+    pub(super) messages: Vec<String>,
+}
+
+impl Plan {
+    pub(super) fn is_empty(&self) -> bool {
+        self.removed.is_empty() && self.added.is_empty()
+    }
+
+    fn nothing(message: String) -> Self {
+        Self { messages: vec![message], ..Self::default() }
+    }
+}
+
+/// Works out what an edit does to these records.
+pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> {
+    match edit {
+        Edit::Add(new) => add(records, new),
+        Edit::Update(new) => update(records, new),
+        Edit::Remove(selection) => remove(records, selection),
+    }
+}
+
+/// What turns our records into `wanted`, sets in `keep` left alone.
+pub(super) fn difference(records: &Records, wanted: &[Record], keep: &HashSet<super::SetKey>) -> Plan {
+    let kept = |record: &Record| !keep.is_empty() && keep.contains(&super::SetKey::of(record));
+    let mut plan = Plan::default();
+    let mut matched = HashSet::with_capacity(wanted.len());
+    let mut first_wins = HashSet::new();
+    for record in wanted.iter().filter(|record| !kept(record)) {
+        match records.get(record) {
+            Some(row) => {
+                if matched.insert(Arc::as_ptr(row) as usize) && row.record != *record {
+                    plan.removed.push(Arc::clone(row));
+                    plan.added.push((Some(row.order), record.clone()));
+                }
+            }
+            None => {
+                let identity = (record.name().to_ascii_lowercase(), record.type_text(), record.normalised_value());
+                if first_wins.insert(identity) {
+                    plan.added.push((None, record.clone()));
+                }
+            }
+        }
+    }
+    if matched.len() < records.len() {
+        let gone = records.iter().filter(|row| !matched.contains(&(Arc::as_ptr(row) as usize)) && !kept(&row.record));
+        plan.removed.extend(gone.cloned());
+    }
+    plan
+}
+
+fn add(records: &Records, new: &NewRecord) -> Result<Plan, EditRefused> {
+    let mut record = checked(new)?;
+    if let Some(row) = records.get(&record) {
+        let ttl = row.record.ttl;
+        let more = if ttl == record.ttl { String::new() } else { format!(" with TTL {ttl}; update it to change that") };
+        return Ok(Plan::nothing(format!("{} exists already{more}", describe(&row.record))));
+    }
+    if let Some(id) = &new.id {
+        check_id_free(records, id)?;
+    }
+    check_neighbours(records, &record, None)?;
+    let id = new.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    record.set_details(Details { id: Some(id.into()), added_on: Some(Time::now()), ..Details::default() });
+    let mut messages = vec![format!("added {}", describe(&record))];
+    messages.extend(ttl_note(records, &record));
+    Ok(Plan { removed: Vec::new(), added: vec![(None, record)], messages })
+}
+
+fn update(records: &Records, new: &NewRecord) -> Result<Plan, EditRefused> {
+    let mut record = checked(new)?;
+    let old = match &new.id {
+        Some(id) => match records.by_id(id) {
+            Some(row) => row,
+            None => return Err(refused(format!("no record has the id `{id}`; list the records to see their ids"))),
+        },
+        None => match records.get(&record) {
+            Some(row) => row,
+            None => return add(records, new),
+        },
+    };
+    if let Some(other) = records.get(&record).filter(|row| !Arc::ptr_eq(row, old)) {
+        return Err(refused(format!("{} exists already as another record", describe(&other.record))));
+    }
+    check_neighbours(records, &record, Some(old))?;
+    if old.record.same_content(&record) && old.record.value() == record.value() && old.record.name() == record.name() {
+        return Ok(Plan::nothing(format!("{} is like that already", describe(&old.record))));
+    }
+    record.set_details(Details { updated_on: Some(Time::now()), ..old.record.details().into_owned() });
+    let mut messages = vec![format!("updated {}", describe(&record))];
+    messages.extend(ttl_note(records, &record));
+    Ok(Plan { removed: vec![Arc::clone(old)], added: vec![(Some(old.order), record)], messages })
+}
+
+fn remove(records: &Records, selection: &Selection) -> Result<Plan, EditRefused> {
+    let matches = select(records, selection)?;
+    match matches.len() {
+        0 => Err(refused("no record matches".to_owned())),
+        2.. if !selection.all => {
+            let shown: Vec<_> = matches.iter().take(5).map(|row| describe(&row.record)).collect();
+            Err(refused(format!(
+                "{} records match ({}{}); give type and value of one, or ask for all of them",
+                matches.len(),
+                shown.join(", "),
+                if matches.len() > shown.len() { ", …" } else { "" },
+            )))
+        }
+        _ => {
+            let messages = matches.iter().take(20).map(|row| format!("removed {}", describe(&row.record))).collect();
+            Ok(Plan { removed: matches, added: Vec::new(), messages })
+        }
+    }
+}
+
+/// The rows that a selection names.
+fn select(records: &Records, selection: &Selection) -> Result<Vec<Arc<Row>>, EditRefused> {
+    if let Some(id) = &selection.id {
+        return Ok(records.by_id(id).cloned().into_iter().collect());
+    }
+    let Some(name) = selection.name.as_deref().filter(|name| !name.trim().is_empty()) else {
+        return Err(refused("an id or a name is needed to say which record".to_owned()));
+    };
+    let name = tidy_name(name);
+    let kind = match selection.kind.as_deref().map(str::trim).filter(|kind| !kind.is_empty()) {
+        Some(text) => Some(text.to_ascii_uppercase()),
+        None => None,
+    };
+    let value = selection.value.as_deref().map(str::trim).filter(|value| !value.is_empty());
+    let matching = records.of_name(&name).iter().filter(|row| {
+        let record = &row.record;
+        kind.as_deref().is_none_or(|kind| record.type_text().eq_ignore_ascii_case(kind))
+            && value.is_none_or(|value| {
+                let kind = record.kind().unwrap_or(RecordType(0));
+                record.normalised_value() == rdata::normalise(kind, value)
+            })
+    });
+    Ok(matching.cloned().collect())
+}
+
+/// The record asked for, its fields checked one by one.
+fn checked(new: &NewRecord) -> Result<Record, EditRefused> {
+    let name = tidy_name(&new.name);
+    let mut faults = Vec::new();
+    if let Err(fault) = Name::parse(&name) {
+        faults.push(format!("name `{}`: {fault}", new.name.trim()));
+    }
+    match new.kind.trim().parse::<RecordType>() {
+        Ok(kind) if kind.is_meta() => faults.push(format!("type: {kind} exists only in questions, not as data")),
+        Ok(kind) => {
+            if let Err(fault) = rdata::parse(kind, new.value.trim()) {
+                faults.push(format!("value: {fault}"));
+            }
+        }
+        Err(unknown) => faults.push(format!("type: {unknown}")),
+    }
+    if faults.is_empty() {
+        Ok(Record::new(&name, &new.kind, new.value.trim(), new.ttl.unwrap_or(DEFAULT_TTL)))
+    } else {
+        Err(EditRefused(faults))
+    }
+}
+
+/// Rules about what may stand side by side at one name.
+fn check_neighbours(records: &Records, record: &Record, replaced: Option<&Arc<Row>>) -> Result<(), EditRefused> {
+    // DNSSEC's own types may stand beside a CNAME (RFC 4034 §3 and §4).
+    let beside_cname = |kind| matches!(kind, Some(RecordType::RRSIG | RecordType::NSEC));
+    let kind = record.kind();
+    for row in records.of_name(record.name()) {
+        if replaced.is_some_and(|replaced| Arc::ptr_eq(replaced, row))
+            || row.record.cmp_identity(record) == Ordering::Equal
+        {
+            continue;
+        }
+        let other = row.record.kind();
+        let rule = match (kind, other) {
+            (Some(RecordType::CNAME), Some(RecordType::CNAME)) => "a name has at most one CNAME (RFC 2181 §10.1)",
+            (Some(RecordType::CNAME), _) if !beside_cname(other) => {
+                "a CNAME stands alone at its name (RFC 1034 §3.6.2)"
+            }
+            (_, Some(RecordType::CNAME)) if !beside_cname(kind) => "nothing stands beside a CNAME (RFC 1034 §3.6.2)",
+            (Some(RecordType::SOA), Some(RecordType::SOA)) => "a zone has one SOA (RFC 1035 §5.2)",
+            (Some(RecordType::DNAME), Some(RecordType::DNAME)) => "a name has at most one DNAME (RFC 6672 §2.4)",
+            _ => continue,
+        };
+        return Err(refused(format!("{rule}; here is {} already", describe(&row.record))));
+    }
+    Ok(())
+}
+
+fn check_id_free(records: &Records, id: &str) -> Result<(), EditRefused> {
+    match records.by_id(id) {
+        Some(row) => Err(refused(format!("the id `{id}` belongs to {}", describe(&row.record)))),
+        None => Ok(()),
+    }
+}
+
+/// A set should agree on one TTL (RFC 2181 §5.2); we keep what was asked for, and say so.
+fn ttl_note(records: &Records, record: &Record) -> Option<String> {
+    let set = records.of_set(record.name(), record.kind()?);
+    let other =
+        set.iter().find(|row| row.record.cmp_identity(record) != Ordering::Equal && row.record.ttl != record.ttl)?;
+    Some(format!(
+        "note: other records of this set have TTL {}; resolvers will use one of them for all",
+        other.record.ttl
+    ))
+}
+
+fn describe(record: &Record) -> String {
+    format!("{} {} {}", record.name(), record.type_text(), record.value())
+}
+
+fn refused(sentence: String) -> EditRefused {
+    EditRefused(vec![sentence])
+}
+
+#[cfg(test)]
+mod tests;

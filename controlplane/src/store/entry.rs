@@ -1,0 +1,114 @@
+//! One entry of the change log: who changed what, when, both sides of it.
+//!
+//! JSON, because an audit trail should be readable with what every machine has. Entries are applied in order; applying
+//! one to the state before it gives the state after it.
+
+use super::{OwnWrites, Seen, View};
+use crate::{hash::ContentHash, record::Record, records::Row};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A moment that can be ordered against other nodes': wall-clock milliseconds, and a counter for changes within one or
+/// while the clock stands behind the last change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Clock(pub(super) u64, pub(super) u32);
+
+impl Clock {
+    /// The next moment after `self`, given the wall clock.
+    pub(super) fn next(self, wall_ms: u64) -> Self {
+        if wall_ms > self.0 { Self(wall_ms, 0) } else { Self(self.0, self.1.saturating_add(1)) }
+    }
+}
+
+/// An entry. `before` and `after` hold whole rows: those that went and those that came.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Generation number afterwards. The same as before when only `peer` was learnt.
+    pub(super) number: u64,
+    pub(super) at: Clock,
+    /// Who asked for it.
+    pub(super) by: String,
+    /// Our own sequence and time of write afterwards, if this was a write of our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own: Option<Own>,
+    /// What was seen of a peer, if this came from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) peer: Option<Sender>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) before: Vec<Placed>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) after: Vec<Placed>,
+}
+
+/// [`OwnWrites`] on disk.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Own {
+    pub(super) seq: u64,
+    pub(super) written_at: i64,
+}
+
+/// [`Seen`] on disk, with its sender.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Sender {
+    pub(super) node_id: String,
+    pub(super) seq: u64,
+    pub(super) applied: u64,
+    pub(super) hash: String,
+    /// Why a snapshot was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<String>,
+}
+
+/// A record with its place in the store's order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Placed(pub(super) u64, pub(super) Record);
+
+impl From<OwnWrites> for Own {
+    fn from(own: OwnWrites) -> Self {
+        Self { seq: own.seq, written_at: own.written_at }
+    }
+}
+
+impl From<Own> for OwnWrites {
+    fn from(own: Own) -> Self {
+        Self { seq: own.seq, written_at: own.written_at }
+    }
+}
+
+impl Sender {
+    pub(super) fn new(node_id: &str, seen: &Seen, refused: Option<String>) -> Self {
+        let Seen { seq, applied, hash } = *seen;
+        Self { node_id: node_id.to_owned(), seq, applied, hash: hash.to_string(), refused }
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        Seen { seq: self.seq, applied: self.applied, hash: ContentHash::parse(&self.hash).unwrap_or_default() }
+    }
+}
+
+impl Placed {
+    pub(super) fn of(row: &Row) -> Self {
+        Self(row.order, row.record.clone())
+    }
+
+    fn row(&self, touched: u64) -> Arc<Row> {
+        Arc::new(Row { record: self.1.clone(), order: self.0, touched })
+    }
+}
+
+impl Entry {
+    /// The state after this entry.
+    pub(super) fn apply(&self, view: &View) -> View {
+        let rows = |placed: &[Placed]| placed.iter().map(|placed| placed.row(self.number)).collect::<Vec<_>>();
+        let mut next = view.clone();
+        next.generation.number = self.number;
+        next.records = view.records.with(&rows(&self.before), &rows(&self.after));
+        if let Some(own) = self.own {
+            next.own = own.into();
+        }
+        if let Some(peer) = &self.peer {
+            Arc::make_mut(&mut next.seen).insert(peer.node_id.clone(), peer.seen());
+        }
+        next
+    }
+}

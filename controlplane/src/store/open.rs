@@ -1,0 +1,307 @@
+//! Opening a store: image, then log, then what the records file and the cluster's state file have to add.
+//!
+//! Nothing here ever starts empty because something could not be read.
+
+use super::{
+    OwnWrites, QUEUE, Seen, Store, View,
+    entry::{Clock, Entry},
+    image::{self, ImageError},
+    log::{Log, LogError},
+    mirror::{self, FileError, Mirror, MirrorStatus, Note},
+    recent::Recent,
+    writer::{self, Writer},
+};
+use crate::records::{Records, Row};
+use dnsplane_proto::Generation;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Where a store is and what it starts from.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Folder of the change log; made if it is missing.
+    pub folder: PathBuf,
+    /// The records file that people read and edit.
+    pub records_file: PathBuf,
+    /// Write that file indented.
+    pub pretty: bool,
+    /// What the cluster's state file remembers.
+    pub seed: Seed,
+}
+
+/// Sequences from `cluster_state.json`: of an existing node that we replace, or of ours if the log was lost.
+#[derive(Clone, Debug, Default)]
+pub struct Seed {
+    /// This node's last sequence.
+    pub local_seq: u64,
+    /// The last sequence seen of each peer.
+    pub peer_seq: BTreeMap<String, u64>,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be used.
+    #[error("cannot use store folder `{path}`: {source}; check that it is a folder this user may write to")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The operating system's words.
+        source: io::Error,
+    },
+    /// Another process has it open.
+    #[error(
+        "store folder `{path}` is in use by another dnsplane-cluster; stop that one, or give this node its own folder"
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// An entry is intact but says nothing that we understand.
+    #[error("change log `{path}` holds an entry that this build does not understand; was it written by a newer one?")]
+    Entry {
+        /// The segment.
+        path: PathBuf,
+        /// Where and what.
+        source: serde_json::Error,
+    },
+    /// Entries do not follow each other.
+    #[error("change log `{path}` goes from change {last} to {next}; a segment is missing, restore it from a backup")]
+    Gap {
+        /// The segment.
+        path: PathBuf,
+        /// Last change before.
+        last: u64,
+        /// Change found.
+        next: u64,
+    },
+    /// A log without the image it continues.
+    #[error(
+        "store folder `{path}` has a change log but no image to start it from; restore the file `image`, or move the folder away to start from the records file"
+    )]
+    NoImage {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The image is unusable.
+    #[error("{0}")]
+    Image(String),
+    /// The log is unusable.
+    #[error("{0}")]
+    Log(String),
+    /// The records file cannot be read, and there is nothing else to start from.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl From<LogError> for OpenError {
+    fn from(error: LogError) -> Self {
+        Self::Log(chain(&error))
+    }
+}
+
+impl From<ImageError> for OpenError {
+    fn from(error: ImageError) -> Self {
+        Self::Image(chain(&error))
+    }
+}
+
+impl Store {
+    /// Opens the store and starts its writer and the keeper of its records file. The handle ends when `shutdown` is
+    /// cancelled and the file has been written a last time.
+    pub fn open(opening: Opening, shutdown: CancellationToken) -> Result<(Self, JoinHandle<()>), OpenError> {
+        let lock = lock(&opening.folder)?;
+        let mut ground = load(&opening)?;
+        seed(&mut ground.view, &opening);
+        let Ground { view, clock, log, recent, image_bytes, note } = ground;
+        info!(generation = %view.generation, records = view.records.len(), "store open");
+        let next_order = writer::last_order(view.records.iter());
+        let recent = Arc::new(recent);
+        let (shown, views) = watch::channel(Arc::new(view.clone()));
+        let (requests, inbox) = mpsc::channel(QUEUE);
+        let (reloads, reload_inbox) = mpsc::channel(16);
+        let status = MirrorStatus { path: opening.records_file.clone(), ..MirrorStatus::default() };
+        let (status, mirror_status) = watch::channel(status);
+        let writer = Writer {
+            folder: opening.folder.clone(),
+            view,
+            clock,
+            next_order,
+            log,
+            recent: Arc::clone(&recent),
+            shown,
+            image_bytes: Arc::new(AtomicU64::new(image_bytes)),
+            imaging: Arc::new(AtomicBool::new(false)),
+        };
+        let mirror = Mirror {
+            path: opening.records_file,
+            note_path: opening.folder.join("records-file.json"),
+            pretty: opening.pretty,
+            note,
+            views: views.clone(),
+            requests: requests.clone(),
+            recent: Arc::clone(&recent),
+            status,
+            last_took: Duration::ZERO,
+        };
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                writer.run(inbox);
+                drop(lock);
+            })
+            .map_err(|source| OpenError::Folder { path: opening.folder, source })?;
+        let keeper = tokio::spawn(mirror.run(reload_inbox, shutdown));
+        Ok((Self { requests, views, reloads, recent, mirror: mirror_status }, keeper))
+    }
+}
+
+/// What was found on disk.
+struct Ground {
+    view: View,
+    clock: Clock,
+    log: Log,
+    recent: Recent,
+    image_bytes: u64,
+    note: Option<Note>,
+}
+
+/// Makes the folder if need be and keeps others out of it for as long as the file is held.
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let error = |source| OpenError::Folder { path: folder.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(error)?;
+    let file = File::options().create(true).truncate(false).write(true).open(folder.join("lock")).map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(error(source)),
+    }
+}
+
+fn load(opening: &Opening) -> Result<Ground, OpenError> {
+    let folder = &opening.folder;
+    let Some(image) = image::read(folder)? else {
+        return begin(opening);
+    };
+    let (mut view, mut clock) = (image.view, image.clock);
+    let base = view.generation.number;
+    let recent = Recent::starting_at(base);
+    let replayed = Log::replay(folder, view.generation.session, |path, payload| {
+        let entry: Entry =
+            serde_json::from_slice(payload).map_err(|source| OpenError::Entry { path: path.to_owned(), source })?;
+        let last = view.generation.number;
+        if entry.number < last || entry.number <= base && entry.at <= image.clock {
+            return Ok(());
+        }
+        if entry.number > last + 1 {
+            return Err(OpenError::Gap { path: path.to_owned(), last, next: entry.number });
+        }
+        view = entry.apply(&view);
+        clock = clock.max(entry.at);
+        writer::remember(&recent, &entry);
+        Ok(())
+    })?;
+    let log = match replayed {
+        Some(replayed) => {
+            if replayed.torn > 0 {
+                warn!(
+                    bytes = replayed.torn,
+                    "cut an unfinished entry off the change log; nobody was told that it was done"
+                );
+            }
+            replayed.log
+        }
+        None => Log::create(folder, view.generation.session, base + 1)
+            .map_err(|source| OpenError::Folder { path: folder.clone(), source })?,
+    };
+    let note = Note::load(&folder.join("records-file.json"));
+    Ok(Ground { view, clock, log, recent, image_bytes: image.bytes, note })
+}
+
+/// A store that starts here: from the records file, if there is one. That is not a write of ours: it has no authority
+/// over peers until something is written (R1, R2).
+fn begin(opening: &Opening) -> Result<Ground, OpenError> {
+    let folder = &opening.folder;
+    let broken = |source| OpenError::Folder { path: folder.clone(), source };
+    let orphaned = fs::read_dir(folder).map_err(broken)?.flatten().any(|entry| {
+        entry.file_name().to_str().is_some_and(|name| name.starts_with("log-"))
+            && entry.metadata().is_ok_and(|metadata| metadata.len() > 28)
+    });
+    if orphaned {
+        return Err(OpenError::NoImage { path: folder.clone() });
+    }
+    let (records, note) = match mirror::read_file(&opening.records_file) {
+        Ok(found) => (found.records, Some(found.note)),
+        Err(FileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
+        Err(error) => return Err(error.into()),
+    };
+    mirror::warn_of_faults(&opening.records_file, &records);
+    let given = records.len();
+    let number = u64::from(given > 0);
+    let rows = records.into_iter().zip(1..).map(|(record, order)| Row { record, order, touched: number });
+    let records = Records::from_rows(rows);
+    if records.len() < given {
+        warn!(
+            "records file `{}`: {} records say the same as an earlier one; the earlier ones are kept",
+            opening.records_file.display(),
+            given - records.len()
+        );
+    }
+    let mut session = [0; 8];
+    getrandom::fill(&mut session).map_err(|error| broken(io::Error::other(error)))?;
+    let generation = Generation { session: u64::from_be_bytes(session), number };
+    let view = View { generation, records, own: OwnWrites::default(), seen: Arc::default() };
+    let clock = Clock::default().next(writer::wall_ms());
+    let log = Log::create(folder, generation.session, number + 1).map_err(broken)?;
+    let image_bytes = image::write(folder, &view, clock).map_err(broken)?;
+    let note = note.map(|note| note.at(number));
+    if let Some(note) = &note {
+        note.save(&folder.join("records-file.json")).map_err(broken)?;
+    }
+    Ok(Ground { view, clock, log, recent: Recent::starting_at(number), image_bytes, note })
+}
+
+/// Takes sequences from the cluster's state file where they are ahead of ours.
+fn seed(view: &mut View, opening: &Opening) {
+    let seed = &opening.seed;
+    if seed.local_seq > view.own.seq {
+        view.own.seq = seed.local_seq;
+        if view.own.written_at == 0 {
+            // The time of the last write of the node we replace: when it last saved its records.
+            view.own.written_at = fs::metadata(&opening.records_file).map_or(1, |metadata| metadata.mtime());
+        }
+    }
+    for (node_id, seq) in &seed.peer_seq {
+        let seen = Arc::make_mut(&mut view.seen).entry(node_id.clone()).or_insert_with(Seen::default);
+        if *seq > seen.seq {
+            *seen = Seen { seq: *seq, applied: *seq, ..*seen };
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,277 @@
+//! The writer thread: batches requests, decides, appends, shows, answers.
+
+use super::{
+    Edited, Judged, Offer, Request, Seen, Standing, StoreError, Verdict, View,
+    edit::{self, Plan},
+    entry::{Clock, Entry, Placed, Sender},
+    image,
+    log::{self, Batch, Log},
+    recent::{Recent, SetKey},
+};
+use crate::{record::json, records::Row};
+use std::{
+    collections::HashSet,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+/// Requests that share one fsync.
+const MAX_BATCH: usize = 256;
+/// Log bytes below which no image is written: replaying them takes a fraction of a second.
+const MIN_LOG: u64 = 16 << 20;
+
+/// Everything the writer owns.
+pub(super) struct Writer {
+    pub(super) folder: PathBuf,
+    pub(super) view: View,
+    pub(super) clock: Clock,
+    pub(super) next_order: u64,
+    pub(super) log: Log,
+    pub(super) recent: Arc<Recent>,
+    pub(super) shown: watch::Sender<Arc<View>>,
+    /// Size of the last image; `imaging` while one is being written.
+    pub(super) image_bytes: Arc<AtomicU64>,
+    pub(super) imaging: Arc<AtomicBool>,
+}
+
+/// An answer that waits for the disk.
+type Answer = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+impl Writer {
+    /// Serves requests until every handle on the store is gone.
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let mut batch = Vec::new();
+            let mut next = Some(first);
+            while let Some(request) = next.take() {
+                // What a records file may overwrite depends on what is newer than it: that must be on disk and known.
+                if matches!(request, Request::TakeFile { .. }) {
+                    self.turn(std::mem::take(&mut batch));
+                    self.turn(vec![request]);
+                } else {
+                    batch.push(request);
+                }
+                if batch.len() < MAX_BATCH {
+                    next = requests.try_recv().ok();
+                }
+            }
+            self.turn(batch);
+        }
+    }
+
+    /// One batch: decide each in order, one append, one fsync, one new view.
+    fn turn(&mut self, batch: Vec<Request>) {
+        if batch.is_empty() {
+            return;
+        }
+        let before = (self.view.clone(), self.clock, self.next_order);
+        let mut entries = Vec::new();
+        let mut answers: Vec<Answer> = Vec::new();
+        for request in batch {
+            let (entry, answer) = self.decide(request);
+            entries.extend(entry);
+            answers.push(answer);
+        }
+        let outcome = self.append(&entries);
+        let result = match outcome {
+            Ok(()) => {
+                if !entries.is_empty() {
+                    self.show(&entries);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                error!(%error, "the change log cannot be written; refusing writes until it can");
+                (self.view, self.clock, self.next_order) = before;
+                Err(StoreError::from(error))
+            }
+        };
+        for answer in answers {
+            answer(result.clone());
+        }
+        self.keep_log_short();
+    }
+
+    fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
+        let mut payloads = Batch::default();
+        for entry in entries {
+            payloads.push(json::to_vec(entry)?);
+        }
+        if payloads.is_empty() { Ok(()) } else { self.log.append(&payloads) }
+    }
+
+    /// What a request comes to: an entry to append, if anything changed, and the answer to give once it is on disk.
+    fn decide(&mut self, request: Request) -> (Option<Entry>, Answer) {
+        match request {
+            Request::Edit { edit, actor, reply } => {
+                let (entry, result) = match edit::plan(&self.view.records, &edit) {
+                    Ok(plan) => self.accept_edit(plan, actor),
+                    Err(refused) => (None, Err(refused.into())),
+                };
+                (entry, answer_with(reply, result))
+            }
+            Request::TakeFile { records, mirrored, reply } => {
+                let newer = self.touched_after(mirrored);
+                let mut plan = edit::difference(&self.view.records, &records, &newer);
+                let (gone, came) = (plan.removed.len(), plan.added.len());
+                plan.messages.push(format!("{came} records taken from the records file, {gone} replaced or removed"));
+                let (entry, result) = self.accept_edit(plan, "records file".to_owned());
+                (entry, answer_with(reply, result))
+            }
+            Request::Offer { offer, judge, reply } => {
+                let standing = Standing {
+                    seen: self.view.seen.get(&offer.sender),
+                    empty: self.view.records.is_empty(),
+                    own: self.view.own,
+                };
+                let verdict = judge(standing, &offer);
+                let (entry, judged) = self.accept_offer(&offer, verdict);
+                (entry, answer_with(reply, Ok(judged)))
+            }
+        }
+    }
+
+    fn accept_edit(&mut self, plan: Plan, actor: String) -> (Option<Entry>, Result<Edited, StoreError>) {
+        let changed = !plan.is_empty();
+        let messages = plan.messages.clone();
+        let entry = changed.then(|| {
+            let mut own = self.view.own;
+            own.seq = (own.seq + 1).max(wall_ms());
+            own.written_at = (wall_ms() / 1000) as i64;
+            let mut entry = self.entry(plan, actor);
+            entry.own = Some(own.into());
+            self.view = entry.apply(&self.view);
+            entry
+        });
+        let View { generation, records, .. } = &self.view;
+        (entry, Ok(Edited { changed, messages, generation: *generation, records: records.len() }))
+    }
+
+    fn accept_offer(&mut self, offer: &Offer, verdict: Verdict) -> (Option<Entry>, Judged) {
+        let last = self.view.seen.get(&offer.sender).copied().unwrap_or_default();
+        let seen = Seen { seq: last.seq.max(offer.seq), applied: last.applied, hash: offer.hash };
+        let (plan, sender) = match &verdict {
+            Verdict::Duplicate | Verdict::Refuse { seen: false, .. } => {
+                return (None, Judged { verdict, added: 0, removed: 0 });
+            }
+            Verdict::Refuse { reason, seen: true } => {
+                (Plan::default(), Sender::new(&offer.sender, &seen, Some(reason.clone())))
+            }
+            Verdict::Apply => {
+                let seen = Seen { applied: seen.seq, ..seen };
+                let plan = edit::difference(&self.view.records, &offer.records, &Default::default());
+                (plan, Sender::new(&offer.sender, &seen, None))
+            }
+        };
+        let mut entry = self.entry(plan, format!("peer {} ({})", offer.sender, offer.via));
+        entry.peer = Some(sender);
+        self.view = entry.apply(&self.view);
+        let judged = Judged { verdict, added: entry.after.len(), removed: entry.before.len() };
+        (Some(entry), judged)
+    }
+
+    /// Sets that changed after this number, as far as we can tell: from the latest changes, and from the rows.
+    fn touched_after(&self, number: u64) -> HashSet<SetKey> {
+        match self.recent.since(number) {
+            Some(touched) => touched.into_iter().collect(),
+            None => {
+                let rows = self.view.records.iter().filter(|row| row.touched > number);
+                rows.map(|row| SetKey::of(&row.record)).collect()
+            }
+        }
+    }
+
+    /// An entry for a plan; numbers move only if records do.
+    fn entry(&mut self, plan: Plan, by: String) -> Entry {
+        self.clock = self.clock.next(wall_ms());
+        let number = self.view.generation.number + u64::from(!plan.is_empty());
+        let before = plan.removed.iter().map(|row| Placed::of(row)).collect();
+        let after = plan.added.into_iter().map(|(place, record)| {
+            let order = place.unwrap_or_else(|| {
+                self.next_order += 1;
+                self.next_order
+            });
+            Placed(order, record)
+        });
+        Entry { number, at: self.clock, by, own: None, peer: None, before, after: after.collect() }
+    }
+
+    /// Lets everybody see what is on disk now.
+    fn show(&self, entries: &[Entry]) {
+        for entry in entries {
+            remember(&self.recent, entry);
+            if !entry.before.is_empty() || !entry.after.is_empty() {
+                tracing::debug!(
+                    number = entry.number,
+                    by = entry.by,
+                    gone = entry.before.len(),
+                    came = entry.after.len(),
+                    "changed"
+                );
+            }
+        }
+        self.shown.send_replace(Arc::new(self.view.clone()));
+    }
+
+    /// Replaces a long log by an image, in the background.
+    fn keep_log_short(&mut self) {
+        let limit = MIN_LOG.max(self.image_bytes.load(Ordering::Relaxed));
+        if self.log.total() < limit || self.imaging.swap(true, Ordering::Acquire) {
+            return;
+        }
+        let first = self.view.generation.number + 1;
+        if let Err(error) = self.log.roll(first) {
+            warn!(%error, "cannot start a new segment of the change log; going on with the old one");
+            self.imaging.store(false, Ordering::Release);
+            return;
+        }
+        let (folder, view, clock) = (self.folder.clone(), self.view.clone(), self.clock);
+        let (bytes, imaging) = (Arc::clone(&self.image_bytes), Arc::clone(&self.imaging));
+        std::thread::spawn(move || {
+            match image::write(&folder, &view, clock).and_then(|size| {
+                bytes.store(size, Ordering::Relaxed);
+                log::remove_older(&folder, first)
+            }) {
+                Ok(()) => info!(generation = %view.generation, records = view.records.len(), "change log compacted"),
+                Err(error) => warn!(%error, "the change log could not be compacted; it grows until it can"),
+            }
+            imaging.store(false, Ordering::Release);
+        });
+    }
+}
+
+/// Adds the sets that an entry touched to what is known of the latest changes.
+pub(super) fn remember(recent: &Recent, entry: &Entry) {
+    let touched = entry.before.iter().chain(&entry.after).map(|placed| SetKey::of(&placed.1));
+    if !entry.before.is_empty() || !entry.after.is_empty() {
+        recent.push(entry.number, touched);
+    }
+}
+
+/// The order number after which new rows go.
+pub(super) fn last_order<'a>(rows: impl Iterator<Item = &'a Arc<Row>>) -> u64 {
+    rows.map(|row| row.order).max().unwrap_or(0)
+}
+
+/// Milliseconds since 1970.
+pub(super) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn answer_with<T: 'static>(
+    reply: tokio::sync::oneshot::Sender<Result<T, StoreError>>,
+    result: Result<T, StoreError>,
+) -> Answer {
+    Box::new(move |disk| {
+        // Whoever asked may have gone; what was written stays written.
+        let _ = reply.send(disk.and(result));
+    })
+}
