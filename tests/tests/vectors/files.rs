@@ -114,9 +114,10 @@ fn settings_of_existing_nodes_are_accepted() {
 fn cluster_state_is_taken_over_and_kept() {
     for path in STATES {
         let state: Value = serde_json::from_str(&file(path)).expect("a JSON file");
-        // The id is the state's own: none is set.
-        let plan = Plan::new("state").with(&json!({"cluster_node_id": null})).file("cluster_state.json", &file(path));
-        let mut node = plan.start_control();
+        // The id is the state's own: none is set. With something to lose, a known sequence is a repeat.
+        let kept = Record::a("kept.lab.test", "192.0.2.1");
+        let plan = Plan::new("state").with(&json!({"cluster_node_id": null})).records(std::slice::from_ref(&kept));
+        let mut node = plan.file("cluster_state.json", &file(path)).start_control();
         let status = node.cluster_status();
         assert_eq!(status["node_id"], state["node_id"], "{path}");
         assert_eq!(status["local_seq"], state["local_seq"], "{path}");
@@ -129,7 +130,7 @@ fn cluster_state_is_taken_over_and_kept() {
         }
         wire.say(r#"{"type":"ping"}"#);
         assert_eq!(wire.hear_json(Duration::from_secs(10)), json!({"type": "pong"}));
-        assert_eq!(node.records(), [], "{path}: a repeat was applied");
+        assert_eq!(node.records(), [kept], "{path}: a repeat was applied");
 
         // A local write moves the sequence on and keeps what is known of others.
         node.add(&Record::a("own.lab.test", "192.0.2.2"));
