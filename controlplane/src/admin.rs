@@ -1,7 +1,7 @@
 //! The gRPC service behind dnsplanectl: domain calls in, messages out.
 
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Outcome, Pulled},
     record::{Time, json},
     status::Node,
     store::{Edit, Edited, NewRecord, Selection, Store, StoreError},
@@ -74,10 +74,7 @@ impl admin_server::Admin for Admin {
         self.edit(Edit::Remove(request.into_inner().into()), actor).await
     }
 
-    async fn list_records(
-        &self,
-        request: Request<pb::Filter>,
-    ) -> Result<Response<Self::ListRecordsStream>, Status> {
+    async fn list_records(&self, request: Request<pb::Filter>) -> Result<Response<Self::ListRecordsStream>, Status> {
         let filter = request.into_inner();
         let name = filter.name_contains.trim().to_ascii_lowercase();
         let kind = filter.r#type.trim().to_owned();
@@ -104,11 +101,14 @@ impl admin_server::Admin for Admin {
     }
 
     async fn cluster_pull(&self, request: Request<pb::PullRequest>) -> Result<Response<pb::PullReply>, Status> {
-        let outcomes = self.cluster.pull(request.into_inner().peers).await;
-        let outcomes = outcomes.into_iter().map(|outcome| pb::PullOutcome {
-            peer: outcome.peer,
-            ok: outcome.ok,
-            text: outcome.text,
+        let pulled = self.cluster.pull(&request.into_inner().peers).await;
+        let outcomes = pulled.into_iter().map(|Pulled { address, result }| {
+            let (ok, text) = match result {
+                Ok(Outcome::Refused(reason)) => (false, format!("refused: {reason}")),
+                Ok(outcome) => (true, outcome.to_string()),
+                Err(reason) => (false, reason),
+            };
+            pb::PullOutcome { peer: address, ok, text }
         });
         Ok(Response::new(pb::PullReply { outcomes: outcomes.collect() }))
     }
@@ -120,7 +120,7 @@ impl admin_server::Admin for Admin {
             node_id: info.node_id,
             listen: info.listen,
             dial_address: info.dial_address,
-            token_sha256: info.token_sha256,
+            token_sha256: info.token_sha256.unwrap_or_default(),
         }))
     }
 

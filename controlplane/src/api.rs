@@ -74,16 +74,13 @@ async fn dashboard_data(State(api): State<Api>) -> Response {
         server: S,
     }
     let cluster = api.cluster.status();
-    json_reply(
-        StatusCode::OK,
-        &Data { build: Build::this(), cluster, server: api.node.server_status(Vec::new()) },
-    )
+    json_reply(StatusCode::OK, &Data { build: Build::this(), cluster, server: api.node.server_status(Vec::new()) })
 }
 
 /// Lets in who shows the token. Health checks need none.
 async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let open = matches!(*request.method(), Method::GET | Method::HEAD)
-        && matches!(request.uri().path(), "/health" | "/ready");
+    let open =
+        matches!(*request.method(), Method::GET | Method::HEAD) && matches!(request.uri().path(), "/health" | "/ready");
     let token = api.token.borrow().clone();
     match token {
         Some(token) if !open && !shows(request.headers(), &token) => {

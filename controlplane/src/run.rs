@@ -39,9 +39,9 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
 
     let doors = Doors::bind(&config).await?;
-    let state = cluster::State::load(&config.folder);
+    let state = cluster::State::read(&config.folder);
     let (store, records_file) = open_store(&config, &state, &shutdown).await?;
-    let (_cluster_settings, cluster_updates) = watch::channel(Arc::new(config.cluster.clone()));
+    let (_cluster_settings, cluster_updates) = watch::channel(Arc::new(cluster::Settings::from(&config.cluster)));
     let cluster = Cluster::start(cluster_updates, state, store.clone(), config.folder.clone(), shutdown.clone());
     let planes = Planes::default();
     let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));

@@ -100,7 +100,8 @@ impl Node {
         let records_file = self.store.mirror();
         let data_planes = self.planes.list();
         if data_planes.is_empty() {
-            problems.push("no data plane is connected; is dnsplane-dns running with this node's feed socket?".to_owned());
+            problems
+                .push("no data plane is connected; is dnsplane-dns running with this node's feed socket?".to_owned());
         }
         problems.extend(data_planes.iter().map(|plane| plane.listen_error.clone()).filter(|text| !text.is_empty()));
         problems.extend(Some(records_file.problem.clone()).filter(|text| !text.is_empty()));

@@ -71,7 +71,8 @@ impl<'a> Listing<'a> {
     fn of(rows: Vec<&'a Arc<Row>>, filter: &Filter) -> Self {
         let yes = |text: &str| matches!(text.to_ascii_lowercase().as_str(), "1" | "true" | "yes");
         let parts = [("name", filter.name.trim()), ("type", filter.kind.trim())];
-        let parts: Vec<_> = parts.iter().filter(|(_, text)| !text.is_empty()).map(|(key, text)| format!("{key}={text}")).collect();
+        let parts: Vec<_> =
+            parts.iter().filter(|(_, text)| !text.is_empty()).map(|(key, text)| format!("{key}={text}")).collect();
         Self {
             messages: if rows.is_empty() { vec!["no records found".to_owned()] } else { Vec::new() },
             records: (!rows.is_empty()).then(|| rows.into_iter().map(|row| &row.record).collect()),
@@ -111,7 +112,7 @@ async fn remove(
     } else {
         query
     };
-    let text = |key: &str| text_field(&fields, key).map(|text| Some(text).filter(|text| !text.trim().is_empty()));
+    let text = |key: &str| text_field(&fields, key).map(|text| text.filter(|text| !text.trim().is_empty()));
     let selection = (|| {
         Ok(Selection {
             id: text("id")?,

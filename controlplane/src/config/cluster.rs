@@ -2,7 +2,7 @@
 
 use super::{check::Complaints, file::File, listen, secret::Secret};
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -13,9 +13,11 @@ pub struct Cluster {
     pub enabled: bool,
     /// Where peers reach us.
     pub listen: Vec<SocketAddr>,
+    /// The same as written, `:7946` for both families; for status.
+    pub listen_addr: String,
     /// What others are told to dial, if the first address of this machine will not do.
     pub advertise: Option<String>,
-    /// `host:port` of each peer, in the order of the file, none twice.
+    /// `host` or `host:port` of each peer as written, in the order of the file, none twice.
     pub peers: Vec<String>,
     /// What all nodes of a cluster know; an empty one refuses every peer.
     pub token: Secret,
@@ -99,6 +101,7 @@ pub(super) fn check(file: &File, complaints: &mut Complaints) -> Cluster {
     let cluster = Cluster {
         enabled: file.cluster_enabled.unwrap_or(false),
         listen: complaints.or_default("cluster_listen_addr", listen::address_and_port(&listen)),
+        listen_addr: listen,
         advertise: text(&file.cluster_advertise_addr),
         peers: distinct(file.cluster_peers.as_deref()),
         token: Secret::new(file.cluster_auth_token.as_deref().unwrap_or_default()),
@@ -136,17 +139,30 @@ fn warn(cluster: &Cluster, complaints: &mut Complaints) {
     if cluster.token.is_empty() {
         complaints.warn("`cluster_auth_token` is empty: every peer is refused, and every peer refuses us");
     }
-    if cluster.policy == SyncPolicy::PrimaryWriter && cluster.allowed_writers.is_empty() {
-        complaints.warn("`cluster_sync_policy` is `primary_writer` and `cluster_allowed_writer_node_ids` is empty: nothing that peers send is applied");
+    if cluster.policy != SyncPolicy::LwwPerNode {
+        complaints.warn(&format!(
+            "`cluster_sync_policy` is `{}`, which is not built yet: what peers send is refused",
+            cluster.policy.as_str()
+        ));
     }
-    for peer in &cluster.peers {
-        let port =
-            peer.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
-        let bare_ipv6 = peer.parse::<IpAddr>().is_ok();
-        if port.is_none() || bare_ipv6 {
-            complaints.warn(&format!("peer `{peer}` of `cluster_peers` cannot be dialled: write `host:port`, such as `192.0.2.2:7946` or `[2001:db8::2]:7946`"));
+    for peer in cluster.peers.iter().filter(|peer| !can_be_dialled(peer)) {
+        complaints.warn(&format!(
+            "peer `{peer}` of `cluster_peers` cannot be dialled: write a host or `host:port`, such as `192.0.2.2:7946` \
+             or `[2001:db8::2]:7946`"
+        ));
+    }
+}
+
+/// Whether this may be a host, with a port or without.
+fn can_be_dialled(peer: &str) -> bool {
+    let host = match peer.rsplit_once(':') {
+        Some((host, port)) if peer.parse::<Ipv6Addr>().is_err() => {
+            let known = port.parse::<u16>().is_ok_and(|port| port > 0);
+            Some(host).filter(|_| known)
         }
-    }
+        _ => Some(peer),
+    };
+    host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace))
 }
 
 fn policy(text: &str, complaints: &mut Complaints) -> SyncPolicy {

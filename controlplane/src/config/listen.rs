@@ -48,10 +48,10 @@ fn address(text: &str) -> Result<Vec<IpAddr>, String> {
     if text.eq_ignore_ascii_case("localhost") {
         return Ok(LOOPBACK.to_vec());
     }
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    match bare.parse() {
-        Ok(address) => Ok(vec![address]),
-        Err(_) => Err(format!("names `{text}`, which is not an IP address")),
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match bracketed.map_or_else(|| text.parse().ok(), |inner| inner.parse().map(IpAddr::V6).ok()) {
+        Some(address) => Ok(vec![address]),
+        None => Err(format!("names `{text}`, which is not an IP address")),
     }
 }
 
@@ -68,7 +68,9 @@ mod tests {
         assert_eq!(sockets("127.0.0.1:0").as_deref(), Ok("127.0.0.1:0"));
         assert_eq!(sockets("[::1]:7").as_deref(), Ok("[::1]:7"));
         assert_eq!(sockets("localhost:7").as_deref(), Ok("127.0.0.1:7 [::1]:7"));
-        for text in ["7946", "127.0.0.1", "127.0.0.1:", "::1:7", "x:1", "127.0.0.1:70000", "127.0.0.1:+1"] {
+        for text in
+            ["7946", "127.0.0.1", "127.0.0.1:", "::1:7", "x:1", "[127.0.0.1]:1", "127.0.0.1:70000", "127.0.0.1:+1"]
+        {
             assert!(sockets(text).is_err(), "{text}");
         }
         assert_eq!(addresses("", LOOPBACK), Ok(LOOPBACK.to_vec()));

@@ -63,7 +63,7 @@ fn an_empty_object_means_the_defaults() {
     assert_eq!(config.log, Severity::Info);
     let cluster = &config.cluster;
     assert!(!(cluster.enabled || cluster.replica_only || cluster.reject_local_writes || cluster.admin));
-    assert_eq!(sockets(&cluster.listen), "0.0.0.0:7946 [::]:7946");
+    assert_eq!((sockets(&cluster.listen).as_str(), cluster.listen_addr.as_str()), ("0.0.0.0:7946 [::]:7946", ":7946"));
     assert!(cluster.peers.is_empty() && cluster.token.is_empty() && cluster.admin_token.is_none());
     assert!(cluster.node_id.is_none() && cluster.advertise.is_none() && cluster.discovery.is_none());
     assert_eq!(
@@ -157,7 +157,7 @@ fn each_cluster_key_has_its_effect() {
     )
     .cluster;
     assert!(cluster.enabled && cluster.replica_only && cluster.reject_local_writes && cluster.admin);
-    assert_eq!(sockets(&cluster.listen), "127.0.0.1:7");
+    assert_eq!((sockets(&cluster.listen).as_str(), cluster.listen_addr.as_str()), ("127.0.0.1:7", "127.0.0.1:7"));
     assert_eq!(cluster.advertise.as_deref(), Some("a.example:7"));
     assert_eq!(cluster.peers, ["b:7", "c:7"]);
     assert_eq!((cluster.token.expose(), cluster.node_id.as_deref()), ("s", Some("n")));
@@ -355,12 +355,12 @@ fn odd_but_usable_files_are_warned_about() {
             "`cluster_auth_token` is empty: every peer is refused, and every peer refuses us",
         ),
         (
-            "{\"cluster_enabled\": true, \"cluster_auth_token\": \"t\", \"cluster_sync_policy\": \"primary_writer\"}",
-            "`cluster_sync_policy` is `primary_writer` and `cluster_allowed_writer_node_ids` is empty: nothing that peers send is applied",
+            "{\"cluster_enabled\": true, \"cluster_auth_token\": \"t\", \"cluster_sync_policy\": \"Global_LWW\"}",
+            "`cluster_sync_policy` is `global_lww`, which is not built yet: what peers send is refused",
         ),
         (
-            "{\"cluster_enabled\": true, \"cluster_auth_token\": \"t\", \"cluster_peers\": [\"b\"]}",
-            "peer `b` of `cluster_peers` cannot be dialled: write `host:port`, such as `192.0.2.2:7946` or `[2001:db8::2]:7946`",
+            "{\"cluster_enabled\": true, \"cluster_auth_token\": \"t\", \"cluster_peers\": [\"a\", \"::1\", \"[::1]:7\", \"b:x\"]}",
+            "peer `b:x` of `cluster_peers` cannot be dialled: write a host or `host:port`, such as `192.0.2.2:7946` or `[2001:db8::2]:7946`",
         ),
     ] {
         assert_eq!(load(text).unwrap().warnings, [warning], "{text}");
@@ -457,5 +457,22 @@ fn the_manual_names_every_key_and_its_examples_load() {
     for example in examples {
         let loaded = load(example).unwrap_or_else(|error| panic!("{example}\n{error}"));
         assert_eq!(loaded.warnings, [""; 0], "{example}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn damaged_files_get_a_complaint_and_never_panic(
+        at in 0..1500_usize,
+        cut in 0..40_usize,
+        piece in "[\\[\\]{}\",:\\\\/a1\u{e9} \n-]{0,6}|null|true|\\{\\}|\\[1\\]|\"x\"",
+    ) {
+        let whole = include_str!("testdata/all-keys-written-by-hand.json");
+        let (start, end) = (at.min(whole.len()), (at + cut).min(whole.len()));
+        let damaged = format!("{}{piece}{}", &whole[..start], &whole[end..]);
+        match load(&damaged) {
+            Ok(loaded) => proptest::prop_assert!(serde_json::from_str::<Map<String, Value>>(&damaged).is_ok_and(|map| map == loaded.document)),
+            Err(error) => proptest::prop_assert!(error.to_string().contains("dnsplane.json")),
+        }
     }
 }

@@ -1,0 +1,432 @@
+//! What a frame says: JSON objects told apart by their `type`.
+//!
+//! Reading follows existing nodes to the letter, because they are who writes: first the whole text must be one JSON
+//! object with a `type` we know, then the fields of that type must have the right JSON types, or the frame is refused
+//! whole. Keys match without case, unknown ones are passed over, `null` is absent, the last of two equal keys wins.
+//! Octets that are not UTF-8 and escapes of half a surrogate pair become U+FFFD.
+
+use super::frame::{MAX_FRAME, PREFIX, prefix_of};
+use crate::{
+    record::{Record, json},
+    store::View,
+};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt, io};
+
+/// Longest `node_id` we take: existing nodes' are 21 characters, and every one seen is remembered.
+const MAX_NODE_ID: usize = 255;
+
+/// A frame that does not say what its type must say. Nothing of it was used (R8).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadFrame {
+    #[error("it is not a JSON object: {0}")]
+    Syntax(String),
+    #[error("`{key}`: {fault}")]
+    Field { key: &'static str, fault: String },
+}
+
+/// The text of a frame, with what is no text replaced by U+FFFD.
+pub(super) fn text_of(body: Vec<u8>) -> String {
+    let mut text = String::from_utf8(body).unwrap_or_else(|error| {
+        let mut text = String::with_capacity(error.as_bytes().len());
+        for chunk in error.as_bytes().utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+        }
+        text
+    });
+    let mut from = 0;
+    while let Some(at) = lone_surrogate(text.as_bytes(), from) {
+        text.replace_range(at..at + ESCAPE, "\\ufffd");
+        from = at + ESCAPE;
+    }
+    text
+}
+
+/// Length of an escape of four hexadecimal digits.
+const ESCAPE: usize = 6;
+
+/// Where the next of `\uD800` … `\uDFFF` stands without its other half (RFC 8259 §8.2). Backslashes occur only within
+/// strings, so strings need not be told apart.
+fn lone_surrogate(text: &[u8], from: usize) -> Option<usize> {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?;
+        digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let mut at = from;
+    while let Some(step) = text.get(at..)?.iter().position(|byte| *byte == b'\\') {
+        at += step;
+        at += match unit(at) {
+            Some(0xD800..=0xDBFF) if matches!(unit(at + ESCAPE), Some(0xDC00..=0xDFFF)) => 2 * ESCAPE,
+            Some(0xD800..=0xDFFF) => return Some(at),
+            Some(_) => ESCAPE,
+            None => 2,
+        };
+    }
+    None
+}
+
+/// Keys that mean something to us; values of all others are checked for syntax and passed over.
+const KEYS: [&str; 10] =
+    ["type", "token", "message", "features", "node_id", "instance", "seq", "timestamp_unix", "records", "admin_token"];
+
+/// A frame of which the outer shape was understood.
+#[derive(Debug, Default)]
+pub(super) struct Message<'a> {
+    kind: String,
+    fields: [Option<&'a RawValue>; KEYS.len()],
+}
+
+/// What a client says of itself in `auth`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Auth {
+    pub(super) token: String,
+    /// Present only when the client is of our kind.
+    pub(super) greeting: Option<Greeting>,
+}
+
+/// What nodes of our kind tell each other beside the token. Existing nodes pass over it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Greeting {
+    pub(super) features: Vec<String>,
+    pub(super) node_id: String,
+    /// Drawn at random when a process starts: tells ourselves from another node with our id (R11).
+    pub(super) instance: String,
+}
+
+/// A `records_full`.
+#[derive(Debug)]
+pub(super) struct RecordsFull {
+    pub(super) node_id: String,
+    pub(super) seq: u64,
+    pub(super) timestamp: i64,
+    pub(super) records: Vec<Record>,
+}
+
+impl<'a> Message<'a> {
+    /// First stage: one JSON object, nothing after it, and the text of its `type` (empty if it has none).
+    pub(super) fn parse(text: &'a str) -> Result<Self, BadFrame> {
+        let message: Option<Self> = serde_json::from_str(text).map_err(|error| BadFrame::Syntax(error.to_string()))?;
+        let mut message = message.unwrap_or_default();
+        message.kind = message.field("type")?.unwrap_or_default();
+        Ok(message)
+    }
+
+    /// The `type`, with its case.
+    pub(super) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The `message` of `error`, `auth_fail` and, oddly, any `ping`.
+    pub(super) fn message(&self) -> Result<String, BadFrame> {
+        Ok(self.field("message")?.unwrap_or_default())
+    }
+
+    /// Reads it as `auth`.
+    pub(super) fn auth(&self) -> Result<Auth, BadFrame> {
+        Ok(Auth { token: self.field("token")?.unwrap_or_default(), greeting: self.greeting() })
+    }
+
+    /// What a node of our kind says of itself: `features` and `node_id` are both there. Wrong types are no error, they
+    /// are somebody else's fields.
+    pub(super) fn greeting(&self) -> Option<Greeting> {
+        Some(Greeting {
+            features: self.field("features").ok()??,
+            node_id: self.field::<String>("node_id").ok()?.filter(|id| id.len() <= MAX_NODE_ID)?,
+            instance: self.field("instance").ok().flatten().unwrap_or_default(),
+        })
+    }
+
+    /// Reads it as `records_full`. Takes time in proportion to its length.
+    pub(super) fn records_full(&self) -> Result<RecordsFull, BadFrame> {
+        let node_id: String = self.field("node_id")?.unwrap_or_default();
+        if node_id.len() > MAX_NODE_ID {
+            let fault = format!("{} bytes; at most {MAX_NODE_ID} are taken", node_id.len());
+            return Err(BadFrame::Field { key: "node_id", fault });
+        }
+        Ok(RecordsFull {
+            node_id,
+            seq: self.field("seq")?.unwrap_or_default(),
+            timestamp: self.field("timestamp_unix")?.unwrap_or_default(),
+            records: self.field::<RecordList>("records")?.map_or_else(Vec::new, |list| list.0),
+        })
+    }
+
+    fn field<T: Deserialize<'a>>(&self, key: &'static str) -> Result<Option<T>, BadFrame> {
+        let raw = KEYS.iter().position(|known| *known == key).and_then(|at| self.fields[at]);
+        match raw {
+            Some(raw) => serde_json::from_str::<Option<T>>(raw.get())
+                .map_err(|error| BadFrame::Field { key, fault: error.to_string() }),
+            None => Ok(None),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Message<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MessageVisitor;
+        impl<'de> Visitor<'de> for MessageVisitor {
+            type Value = Message<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'de>, A::Error> {
+                let mut message = Message::default();
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    match KEYS.iter().position(|known| known.eq_ignore_ascii_case(&key)) {
+                        Some(at) => message.fields[at] = map.next_value::<Option<&RawValue>>()?.or(message.fields[at]),
+                        None => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                Ok(message)
+            }
+        }
+        deserializer.deserialize_map(MessageVisitor)
+    }
+}
+
+/// A list of records in which `null` is a record without anything.
+struct RecordList(Vec<Record>);
+
+impl<'de> Deserialize<'de> for RecordList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = RecordList;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of records")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RecordList, A::Error> {
+                let mut records = Vec::new();
+                while let Some(record) = list.next_element::<Option<Record>>()? {
+                    records.push(record.unwrap_or_else(|| Record::new("", "", "", 0)));
+                }
+                Ok(RecordList(records))
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+/// Frames that say no more than their type, and perhaps why.
+#[derive(Serialize)]
+struct Plain<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct Hello<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<&'a [&'a str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<&'a str>,
+}
+
+/// A frame with a type and, unless empty, a `message`.
+pub(super) fn plain(kind: &str, message: &str) -> Vec<u8> {
+    framed(&Plain { kind, message })
+}
+
+/// Our `auth`.
+pub(super) fn auth(token: &str, features: &[&str], node_id: &str, instance: &str) -> Vec<u8> {
+    let (features, node_id, instance) = (Some(features), Some(node_id), Some(instance));
+    framed(&Hello { kind: "auth", token: Some(token), features, node_id, instance })
+}
+
+/// Our `auth_ok`: bare for existing nodes, with what we are for our own kind.
+pub(super) fn auth_ok(ours: Option<(&[&str], &str, &str)>) -> Vec<u8> {
+    let (features, node_id, instance) = match ours {
+        Some((features, node_id, instance)) => (Some(features), Some(node_id), Some(instance)),
+        None => (None, None, None),
+    };
+    framed(&Hello { kind: "auth_ok", token: None, features, node_id, instance })
+}
+
+fn framed(value: &impl Serialize) -> Vec<u8> {
+    // Strings and lists of strings always serialise.
+    super::frame::encode(&json::to_vec(value).unwrap_or_default())
+}
+
+/// A store that does not fit into one frame, and how many bytes it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("our records take {size} bytes, more than the {MAX_FRAME} that one frame holds; they cannot be sent")]
+pub(super) struct TooLarge {
+    pub(super) size: usize,
+}
+
+/// Our records as a whole frame, byte for byte what an existing node would send.
+pub(super) fn snapshot(node_id: &str, view: &View) -> Result<Vec<u8>, TooLarge> {
+    struct Rows<'a>(&'a View);
+    impl Serialize for Rows<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq(self.0.records.in_order().into_iter().map(|row| &row.record))
+        }
+    }
+    #[derive(Serialize)]
+    struct Snapshot<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        node_id: &'a str,
+        seq: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        timestamp_unix: i64,
+        records: Option<Rows<'a>>,
+    }
+    fn is_zero(seconds: &i64) -> bool {
+        *seconds == 0
+    }
+    let mut frame = Capped { bytes: vec![0; PREFIX], size: 0 };
+    let records = (!view.records.is_empty()).then_some(Rows(view));
+    let snapshot =
+        Snapshot { kind: "records_full", node_id, seq: view.own.seq, timestamp_unix: view.own.written_at, records };
+    // Only writing can fail, and writing to memory does not.
+    let _ = json::to_writer(&mut frame, &snapshot);
+    if frame.size > MAX_FRAME {
+        return Err(TooLarge { size: frame.size });
+    }
+    frame.bytes[..PREFIX].copy_from_slice(&prefix_of(frame.size));
+    Ok(frame.bytes)
+}
+
+/// Keeps what fits into a frame and counts the rest.
+struct Capped {
+    bytes: Vec<u8>,
+    size: usize,
+}
+
+impl io::Write for Capped {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.size += part.len();
+        if self.size <= MAX_FRAME {
+            self.bytes.extend_from_slice(part);
+        } else {
+            self.bytes = Vec::new();
+        }
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kind(text: &str) -> Result<String, BadFrame> {
+        Message::parse(text).map(|message| message.kind)
+    }
+
+    #[test]
+    fn the_type_is_found_as_existing_nodes_find_it() {
+        for (text, found) in [
+            (r#"{"type":"ping"}"#, Some("ping")),
+            ("\n\t{ \"TYPE\" : \"ping\" }\r\n", Some("ping")),
+            (r#"{"type":"PING"}"#, Some("PING")),
+            (r#"{"type":"x","type":"ping"}"#, Some("ping")),
+            (r#"{"type":"ping","type":null}"#, Some("ping")),
+            (r#"{"x":1}"#, Some("")),
+            ("null", Some("")),
+            (r#"{"type":5}"#, None),
+            (r#"{"type":"ping"}x"#, None),
+            ("\u{feff}{\"type\":\"ping\"}", None),
+            ("[1]", None),
+            ("", None),
+            (r#"{"type":"ping","x":nul}"#, None),
+        ] {
+            assert_eq!(kind(text).ok().as_deref(), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_frame_with_a_field_of_the_wrong_type_is_refused_and_says_which() {
+        for (field, key) in [
+            (r#""seq":7.0"#, "seq"),
+            (r#""seq":7e0"#, "seq"),
+            (r#""seq":"7""#, "seq"),
+            (r#""seq":-1"#, "seq"),
+            (r#""seq":18446744073709551616"#, "seq"),
+            (r#""timestamp_unix":"1""#, "timestamp_unix"),
+            (r#""node_id":5"#, "node_id"),
+            (r#""records":{}"#, "records"),
+            (r#""records":[{"name":"a"},{"name":5}]"#, "records"),
+            (r#""records":[{"ttl":60.0}]"#, "records"),
+        ] {
+            let text = format!("{{\"type\":\"records_full\",{field}}}");
+            let refused = Message::parse(&text).unwrap().records_full().unwrap_err();
+            assert!(matches!(refused, BadFrame::Field { key: found, .. } if found == key), "{text}: {refused}");
+        }
+        let largest = r#"{"type":"records_full","node_id":"m","SEQ":18446744073709551615,"records":[null]}"#;
+        let read = Message::parse(largest).unwrap().records_full().unwrap();
+        assert_eq!((read.seq, read.records.len()), (u64::MAX, 1));
+    }
+
+    #[test]
+    fn what_is_no_text_becomes_replacement_characters() {
+        assert_eq!(text_of(b"\"\xff\xfe\"".to_vec()), "\"\u{fffd}\u{fffd}\"");
+        assert_eq!(text_of(b"\"\xe2\x82\"".to_vec()), "\"\u{fffd}\u{fffd}\"", "one for each octet");
+        for (written, kept) in [
+            (r#""\ud800""#, r#""\ufffd""#),
+            (r#""\uDC00x""#, r#""\ufffdx""#),
+            (r#""\ud83d\ude42""#, r#""\ud83d\ude42""#),
+            (r#""\ud83d\ud83d\ude42""#, r#""\ufffd\ud83d\ude42""#),
+            (r#""\\ud800""#, r#""\\ud800""#),
+            (r#""\\\ud800""#, r#""\\\ufffd""#),
+            (r#""\ud8""#, r#""\ud8""#),
+        ] {
+            assert_eq!(text_of(written.as_bytes().to_vec()), kept);
+        }
+    }
+
+    #[test]
+    fn only_a_client_that_says_features_and_node_id_is_of_our_kind() {
+        let greeting = |text| Message::parse(text).unwrap().auth().unwrap().greeting;
+        assert_eq!(greeting(r#"{"type":"auth","token":"t","features":["x"],"v":{"a":1}}"#), None);
+        assert_eq!(greeting(r#"{"type":"auth","token":"t","features":5,"node_id":"n"}"#), None);
+        let ours = auth("t", &[], "n", "i");
+        let text = text_of(ours[PREFIX..].to_vec());
+        assert_eq!(text, r#"{"type":"auth","token":"t","features":[],"node_id":"n","instance":"i"}"#);
+        assert!(greeting(&text).is_some_and(|greeting| greeting.instance == "i"));
+        assert_eq!(auth_ok(None)[PREFIX..], *br#"{"type":"auth_ok"}"#);
+        assert_eq!(plain("error", "auth required"), *b"\0\0\0\x2a{\"type\":\"error\",\"message\":\"auth required\"}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_make_reading_fail_otherwise_than_by_name(octets in prop::collection::vec(any::<u8>(), 0..200)) {
+            let text = text_of(octets);
+            if let Ok(message) = Message::parse(&text) {
+                let _ = (message.auth(), message.message(), message.records_full().is_ok());
+            }
+        }
+
+        #[test]
+        fn repaired_text_is_read_wherever_the_original_was_a_string(text in "([a-c\"\\\\]|\\\\u(d8|dc|00)[0-9a-f]{2}|é){0,20}") {
+            let quoted = format!("\"{}\"", text.replace('"', ""));
+            let repaired = text_of(quoted.clone().into_bytes());
+            if let Ok(original) = serde_json::from_str::<String>(&quoted) {
+                prop_assert_eq!(serde_json::from_str::<String>(&repaired).unwrap(), original);
+            }
+        }
+    }
+}

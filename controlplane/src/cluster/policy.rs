@@ -1,0 +1,269 @@
+//! Decides whether a peer's snapshot may replace our records.
+//!
+//! Peers share neither a clock nor a leader, so a policy promises only so much; the table at the foot of this file checks
+//! what `lww_per_node` promises. A sender's sequence says which of its own snapshots is newer. Three things keep that
+//! simple rule from losing data: records that nobody ever wrote have no authority (R1), an empty snapshot counts only
+//! when it was meant (R9), and existing nodes sometimes offer other content under an old sequence (R5), which may be
+//! news from them or merely what we or others had sent them before.
+
+use super::settings::Policy;
+use crate::{
+    hash::ContentHash,
+    store::{Seen, Standing},
+};
+
+/// What software the sender runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An existing node: plain protocol, its quirks included.
+    #[default]
+    Existing,
+    /// A node of our kind: sequences never repeat (R2).
+    Ours,
+}
+
+/// What a judge needs to know about an offer beside what the store tells it.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) policy: Policy,
+    /// Our own node id.
+    pub(super) own_id: String,
+    pub(super) sender: String,
+    pub(super) kind: Kind,
+    /// As it came; 0 says that the sender has never written.
+    pub(super) seq: u64,
+    /// Whether there is no record in it.
+    pub(super) empty: bool,
+    pub(super) hash: ContentHash,
+    /// Why the whole snapshot is refused for its records, if it is (`cluster_invalid_records` = `reject`).
+    pub(super) fault: Option<String>,
+    /// For an answer to a pull: our last sequence that the sender had acknowledged before we asked.
+    /// `u64::MAX` where acknowledgements do not matter: nothing of ours is pushed there, or the snapshot was pushed to us.
+    pub(super) acknowledged: u64,
+    /// We held exactly this content a while ago: the sender may just be behind.
+    pub(super) held_before: bool,
+    /// What we hold is this sender's last snapshot, untouched since.
+    pub(super) content_is_senders: bool,
+}
+
+/// A judge's word. The store's [`Verdict`](crate::store::Verdict) knows three; here a duplicate can have a reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Judgement {
+    Apply,
+    /// Nothing new; `Some` says why it stays out although its content differs from what we saw.
+    Duplicate(Option<String>),
+    Refuse {
+        reason: String,
+        seen: bool,
+    },
+}
+
+/// Judges an offer.
+pub(super) fn judge(facts: &Facts, standing: Standing<'_>) -> Judgement {
+    if facts.sender.is_empty() {
+        return Judgement::Duplicate(Some("it does not say whose snapshot it is".to_owned()));
+    }
+    if facts.sender == facts.own_id {
+        let reason = "it carries our own node id: another node has the same id, or it is our own".to_owned();
+        return Judgement::Refuse { reason, seen: false };
+    }
+    let seen = standing.seen.copied().unwrap_or_default();
+    match Age::of(facts, &seen, &standing) {
+        Age::Newer => gate(facts, &standing),
+        Age::Repeat(reason) => Judgement::Duplicate(reason),
+        Age::SeenBefore => match gate(facts, &standing) {
+            // It was told once; until the reason is gone it is kept out as quietly as a repeat, and nothing more of it
+            // is remembered, so that it comes in when the reason goes (R6).
+            Judgement::Refuse { reason, .. } => Judgement::Duplicate(Some(reason)),
+            other => other,
+        },
+    }
+}
+
+/// How an offer stands to what we saw of its sender.
+enum Age {
+    Newer,
+    Repeat(Option<String>),
+    /// Refused then, or other content now: to be judged, but not to be remembered unless it is applied.
+    SeenBefore,
+}
+
+impl Age {
+    fn of(facts: &Facts, seen: &Seen, standing: &Standing<'_>) -> Self {
+        let seq = facts.seq.max(1);
+        if seq > seen.seq {
+            return Self::Newer;
+        }
+        if seq < seen.seq {
+            return Self::Repeat(None);
+        }
+        if seen.applied < seq {
+            return Self::SeenBefore;
+        }
+        // The hash is unknown (all zero) when the sequence comes from a state file; then only an empty store has nothing
+        // to lose by believing.
+        let unknown = seen.hash == ContentHash::default() && !standing.empty;
+        if facts.kind == Kind::Ours || facts.hash == seen.hash || unknown {
+            return Self::Repeat(None);
+        }
+        if facts.held_before && !facts.content_is_senders {
+            return Self::Repeat(Some("it holds what we held before: it is behind".to_owned()));
+        }
+        if facts.acknowledged < standing.own.seq {
+            return Self::Repeat(Some("it has not yet taken our last write".to_owned()));
+        }
+        Self::SeenBefore
+    }
+}
+
+/// What keeps a snapshot out that is news.
+fn gate(facts: &Facts, standing: &Standing<'_>) -> Judgement {
+    let refuse = |reason: String| Judgement::Refuse { reason, seen: true };
+    if facts.seq == 0 && !standing.empty {
+        return refuse("its sender has never written, and our store is not empty".to_owned());
+    }
+    if facts.empty && facts.seq < 2 {
+        return refuse("it is empty, and its sender has not written enough to mean that".to_owned());
+    }
+    if let Some(fault) = &facts.fault {
+        return refuse(fault.clone());
+    }
+    match facts.policy {
+        Policy::LwwPerNode => Judgement::Apply,
+        Policy::PrimaryWriter | Policy::GlobalLww => {
+            refuse(format!("the policy {} is not built yet; nothing is applied under it", facts.policy.as_str()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{record::Record, store::OwnWrites};
+    use proptest::prelude::*;
+
+    const APPLY: &str = "apply";
+    const DUPLICATE: &str = "duplicate";
+    const REFUSE: &str = "refuse";
+
+    fn content(number: u8) -> ContentHash {
+        ContentHash::of(&Record::new("a.test", "A", &format!("192.0.2.{number}"), 60))
+    }
+
+    fn offer(kind: Kind, seq: u64, number: u8) -> Facts {
+        Facts {
+            policy: Policy::LwwPerNode,
+            own_id: "me".to_owned(),
+            sender: "peer".to_owned(),
+            kind,
+            seq,
+            empty: false,
+            hash: content(number),
+            fault: None,
+            acknowledged: u64::MAX,
+            held_before: false,
+            content_is_senders: false,
+        }
+    }
+
+    fn empty_offer(seq: u64) -> Facts {
+        Facts { empty: true, hash: ContentHash::default(), ..offer(Kind::Existing, seq, 0) }
+    }
+
+    fn seen(seq: u64, applied: u64, number: u8) -> Option<Seen> {
+        Some(Seen { seq, applied, hash: content(number) })
+    }
+
+    fn word(facts: &Facts, seen: Option<Seen>, empty: bool, own_seq: u64) -> &'static str {
+        let own = OwnWrites { seq: own_seq, written_at: 0 };
+        match judge(facts, Standing { seen: seen.as_ref(), empty, own }) {
+            Judgement::Apply => APPLY,
+            Judgement::Duplicate(_) => DUPLICATE,
+            Judgement::Refuse { .. } => REFUSE,
+        }
+    }
+
+    #[test]
+    fn the_table_of_verdicts() {
+        use Kind::{Existing, Ours};
+        let facts = |change: fn(&mut Facts)| {
+            let mut facts = offer(Existing, 5, 2);
+            change(&mut facts);
+            facts
+        };
+        let table = [
+            ("a new sender", offer(Existing, 5, 1), None, false, APPLY),
+            ("a newer sequence", offer(Ours, 6, 1), seen(5, 5, 1), false, APPLY),
+            ("an older one", offer(Existing, 4, 2), seen(5, 5, 1), false, DUPLICATE),
+            ("the largest", offer(Existing, u64::MAX, 1), seen(5, 5, 1), false, APPLY),
+            ("nobody's", facts(|facts| facts.sender.clear()), None, true, DUPLICATE),
+            ("spaces make another sender", facts(|facts| facts.sender = " me ".to_owned()), None, false, APPLY),
+            ("our own id", facts(|facts| facts.sender = "me".to_owned()), None, true, REFUSE),
+            // R1
+            ("never written, we hold something", offer(Existing, 0, 1), None, false, REFUSE),
+            ("never written, we hold nothing", offer(Existing, 0, 1), None, true, APPLY),
+            ("the same again, we were full", offer(Existing, 0, 1), seen(1, 0, 1), false, DUPLICATE),
+            ("the same again, now we are empty", offer(Existing, 0, 1), seen(1, 0, 1), true, APPLY),
+            ("its first real write after that", offer(Existing, 1, 1), seen(1, 0, 1), false, APPLY),
+            ("never written since we saw it write", offer(Existing, 0, 1), seen(2, 2, 1), false, DUPLICATE),
+            // R9
+            ("empty and never written", empty_offer(0), None, false, REFUSE),
+            ("empty and hardly written", empty_offer(1), None, false, REFUSE),
+            ("empty and meant", empty_offer(2), None, false, APPLY),
+            // R5
+            ("seq 1 after 0 with other content", offer(Existing, 1, 2), seen(1, 1, 1), false, APPLY),
+            ("equal, same content", offer(Existing, 5, 1), seen(5, 5, 1), false, DUPLICATE),
+            ("equal, other content", offer(Existing, 5, 2), seen(5, 5, 1), false, APPLY),
+            ("equal, other content, our kind", offer(Ours, 5, 2), seen(5, 5, 1), false, DUPLICATE),
+            ("it is behind", facts(|facts| facts.held_before = true), seen(5, 5, 1), false, DUPLICATE),
+            (
+                "it went back",
+                facts(|facts| (facts.held_before, facts.content_is_senders) = (true, true)),
+                seen(5, 5, 1),
+                false,
+                APPLY,
+            ),
+            ("it lacks our write", facts(|facts| facts.acknowledged = 6), seen(5, 5, 1), false, DUPLICATE),
+            ("it has our write", facts(|facts| facts.acknowledged = 7), seen(5, 5, 1), false, APPLY),
+            (
+                "seen before our time",
+                offer(Existing, 5, 2),
+                Some(Seen { seq: 5, applied: 5, hash: ContentHash::default() }),
+                false,
+                DUPLICATE,
+            ),
+            ("other content, still never written", offer(Existing, 0, 2), seen(1, 1, 1), false, DUPLICATE),
+            // R6
+            ("refused before, allowed now", offer(Ours, 5, 1), seen(5, 2, 1), false, APPLY),
+            ("faulty records", facts(|facts| facts.fault = Some("bad".to_owned())), None, false, REFUSE),
+            ("policy to come", facts(|facts| facts.policy = Policy::GlobalLww), None, true, REFUSE),
+            ("told once", facts(|facts| facts.policy = Policy::PrimaryWriter), seen(5, 0, 2), true, DUPLICATE),
+        ];
+        for (what, facts, seen, empty, expected) in table {
+            assert_eq!(word(&facts, seen, empty, 7), expected, "{what}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_the_newest_snapshot_of_a_sender_stays(seqs in prop::collection::vec(1u64..20, 1..30)) {
+            let (mut state, mut held) = (None::<Seen>, 0);
+            for seq in &seqs {
+                let facts = offer(Kind::Ours, *seq, *seq as u8);
+                if word(&facts, state, false, 0) == APPLY {
+                    state = Some(Seen { seq: *seq, applied: *seq, hash: facts.hash });
+                    held = *seq;
+                }
+            }
+            prop_assert_eq!(Some(&held), seqs.iter().max());
+        }
+
+        #[test]
+        fn nothing_that_was_never_written_replaces_anything(number in any::<u8>(), saw in prop::option::of(0u64..3), held: bool) {
+            let mut facts = offer(Kind::Existing, 0, number);
+            facts.held_before = held;
+            let state = saw.map(|seq| Seen { seq: seq.max(1), applied: seq, hash: content(0) });
+            prop_assert_ne!(word(&facts, state, false, 0), APPLY);
+        }
+    }
+}

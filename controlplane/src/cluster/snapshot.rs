@@ -1,0 +1,55 @@
+//! Our records as one frame, made once for all peers that need the same.
+
+use super::message::{self, TooLarge};
+use crate::store::View;
+use dnsplane_proto::Generation;
+use std::sync::{Arc, Weak};
+use tokio::sync::Mutex;
+
+/// A frame ready to send.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Our sequence in it.
+    pub(super) seq: u64,
+    pub(super) frame: Vec<u8>,
+}
+
+/// Keeps the last snapshot as long as anybody sends it.
+#[derive(Debug, Default)]
+pub(super) struct Snapshots(Mutex<Option<Slot>>);
+
+#[derive(Debug)]
+struct Slot {
+    of: (Generation, u64, String),
+    made: Result<Weak<Snapshot>, TooLarge>,
+}
+
+impl Snapshots {
+    /// The frame for this view. Whoever asks meanwhile waits for the one being made.
+    pub(super) async fn of(&self, node_id: String, view: Arc<View>) -> Result<Arc<Snapshot>, TooLarge> {
+        let of = (view.generation, view.own.seq, node_id);
+        let mut slot = self.0.lock().await;
+        if let Some(last) = slot.as_ref().filter(|last| last.of == of) {
+            match &last.made {
+                Ok(weak) => {
+                    if let Some(snapshot) = weak.upgrade() {
+                        return Ok(snapshot);
+                    }
+                }
+                Err(too_large) => return Err(*too_large),
+            }
+        }
+        let (seq, node_id) = (of.1, of.2.clone());
+        let making = tokio::task::spawn_blocking(move || message::snapshot(&node_id, &view));
+        let made = match making.await {
+            Ok(made) => made.map(|frame| Arc::new(Snapshot { seq, frame })),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down, and whoever asked with it.
+                Err(_) => std::future::pending().await,
+            },
+        };
+        *slot = Some(Slot { of, made: made.as_ref().map(Arc::downgrade).map_err(|too_large| *too_large) });
+        made
+    }
+}

@@ -1,0 +1,218 @@
+//! The cluster as people see it: in the JSON shape of existing nodes, with what they cannot say added.
+
+use super::{Shared, inbound::Counts, peer::Known, policy::Kind};
+use crate::record::Time;
+use serde::Serialize;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// `GET /stats/dashboard/data` → `cluster`, and `dnsplanectl cluster status`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// As configured; `state_error` and `listen_error` say what keeps it from working.
+    pub enabled: bool,
+    /// Our id.
+    pub node_id: String,
+    /// As configured.
+    pub listen_addr: String,
+    /// As configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertise_addr: Option<String>,
+    /// Never pushes.
+    pub replica_only: bool,
+    /// May send remote administration.
+    pub cluster_admin: bool,
+    /// In the order configured; `null` when there is none.
+    pub peers: Option<Vec<PeerStatus>>,
+    /// Our last sequence.
+    pub local_seq: u64,
+    /// Whether this node has ever accepted a write. Until then its records have no authority.
+    pub written: bool,
+    /// Equal on nodes that hold the same records.
+    pub content_hash: String,
+    /// The policy in force.
+    pub sync_policy: &'static str,
+    /// As configured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_writer_node_ids: Vec<String>,
+    /// Peers from the configuration.
+    pub static_peer_count: usize,
+    /// Peers from SRV records.
+    pub srv_peer_count: usize,
+    /// Peers altogether.
+    pub effective_peer_count: usize,
+    /// Where we really listen.
+    pub listening: Vec<SocketAddr>,
+    /// What keeps the cluster off, or its state from being saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_error: Option<String>,
+    /// Why peers cannot connect to us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen_error: Option<String>,
+    /// Another node with our id has been heard of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id_conflict: Option<String>,
+    /// What came in.
+    pub inbound: Counts,
+}
+
+/// One peer.
+#[derive(Clone, Debug, Serialize)]
+pub struct PeerStatus {
+    /// Host and port.
+    pub address: String,
+    /// Last confirmed push.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_outbound_ok: Option<String>,
+    /// Why the last push failed; absent once one has worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_outbound_error: Option<String>,
+    /// Last snapshot that it pushed to us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_inbound_ok: Option<String>,
+    /// Last pull that was answered with records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_pull_ok: Option<String>,
+    /// Why the last pull brought nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_pull_error: Option<String>,
+    /// Why its last snapshot was not applied; absent once one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_refusal: Option<String>,
+    /// Last answered probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_probe_ok: Option<String>,
+    /// How long that took, milliseconds: connecting, authenticating and `pong`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_probe_rtt_ms: Option<u64>,
+    /// Why the last probe was not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_probe_error: Option<String>,
+    /// Whether the last probe was answered.
+    pub reachable: bool,
+    /// Our last sequence that it has confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acknowledged_seq: Option<u64>,
+    /// `dnsplane` for our kind, `existing` for the plain protocol.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// Its id, once known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<String>,
+    /// What an operator should know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
+}
+
+/// What another node must be told to join.
+#[derive(Clone, Debug, Serialize)]
+pub struct JoinInfo {
+    /// Whether the cluster is on.
+    pub enabled: bool,
+    /// Our id.
+    pub node_id: String,
+    /// As configured.
+    pub listen: String,
+    /// What to put into the other node's `cluster_peers`.
+    pub dial_address: String,
+    /// SHA-256 of the shared token in hex, to compare; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_sha256: Option<String>,
+}
+
+impl Status {
+    pub(super) fn of(shared: &Shared) -> Self {
+        let (settings, view, faults) = (shared.settings(), shared.store.view(), shared.faults().clone());
+        let peers: Vec<PeerStatus> =
+            shared.peers().iter().map(|peer| PeerStatus::of(&peer.address, &peer.known())).collect();
+        Self {
+            enabled: settings.enabled,
+            node_id: shared.node_id(),
+            listen_addr: settings.listen.to_string(),
+            advertise_addr: settings.advertise.clone(),
+            replica_only: settings.replica_only,
+            cluster_admin: settings.admin,
+            local_seq: view.own.seq,
+            written: view.own.seq > 0,
+            content_hash: view.records.hash().to_string(),
+            sync_policy: settings.policy.as_str(),
+            allowed_writer_node_ids: settings.allowed_writers.clone(),
+            static_peer_count: settings.peer_addresses().len(),
+            srv_peer_count: 0,
+            effective_peer_count: peers.len(),
+            peers: (!peers.is_empty()).then_some(peers),
+            listening: faults.listening,
+            state_error: faults.state,
+            listen_error: faults.listen,
+            node_id_conflict: faults.conflict,
+            inbound: shared.inbound.snapshot(),
+        }
+    }
+}
+
+impl PeerStatus {
+    fn of(address: &str, known: &Known) -> Self {
+        let text = |time: &Option<Time>| time.as_ref().map(Time::to_string);
+        let note = match known {
+            Known { is_self: true, .. } => Some("this is ourselves; it is left out"),
+            Known { shares_our_id: true, .. } => {
+                Some("another node with our id; give one of them another cluster_node_id")
+            }
+            _ => None,
+        };
+        Self {
+            address: address.to_owned(),
+            last_outbound_ok: text(&known.last_outbound_ok),
+            last_outbound_error: known.last_outbound_error.clone(),
+            last_inbound_ok: text(&known.last_inbound_ok),
+            last_pull_ok: text(&known.last_pull_ok),
+            last_pull_error: known.last_pull_error.clone(),
+            last_refusal: known.last_refusal.clone(),
+            last_probe_ok: text(&known.last_probe_ok),
+            last_probe_rtt_ms: known.rtt.map(|rtt| u64::try_from(rtt.as_millis()).unwrap_or(u64::MAX)),
+            last_probe_error: known.last_probe_error.clone(),
+            reachable: known.reachable,
+            acknowledged_seq: (known.acknowledged > 0).then_some(known.acknowledged),
+            kind: known.kind.map(|kind| match kind {
+                Kind::Ours => "dnsplane",
+                Kind::Existing => "existing",
+            }),
+            node_id: known.node_id.clone(),
+            note,
+        }
+    }
+}
+
+impl JoinInfo {
+    pub(super) fn of(shared: &Shared) -> Self {
+        let settings = shared.settings();
+        let port = shared.faults().listening.first().map_or(settings.listen.port(), SocketAddr::port);
+        let dial_address = settings.advertise.clone().unwrap_or_else(|| match settings.listen.host() {
+            Some(host) => match host.parse::<IpAddr>() {
+                Ok(address) if address.is_unspecified() => SocketAddr::new(own_address(), port).to_string(),
+                Ok(address) => SocketAddr::new(address, port).to_string(),
+                Err(_) => format!("{host}:{port}"),
+            },
+            None => SocketAddr::new(own_address(), port).to_string(),
+        });
+        Self {
+            enabled: settings.enabled,
+            node_id: shared.node_id(),
+            listen: settings.listen.to_string(),
+            dial_address,
+            token_sha256: settings.token.fingerprint(),
+        }
+    }
+}
+
+/// The address from which this host reaches others. Connecting a UDP socket asks the routing table and sends nothing; the
+/// addresses are reserved for documentation (RFC 5737, RFC 3849).
+fn own_address() -> IpAddr {
+    let towards = |from: IpAddr, to: &str| {
+        let socket = UdpSocket::bind((from, 0)).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|address| address.ip()).filter(|address| !address.is_unspecified())
+    };
+    towards(Ipv4Addr::UNSPECIFIED.into(), "192.0.2.1:9")
+        .or_else(|| towards(Ipv6Addr::UNSPECIFIED.into(), "[2001:db8::1]:9"))
+        .unwrap_or(Ipv4Addr::LOCALHOST.into())
+}
