@@ -1,0 +1,178 @@
+//! What the documents show is true: settings load, commands run, and the README opens with the two that matter.
+//!
+//! - A block marked `json config` is a configuration, and `dnsplane-cluster --check` accepts it without a warning.
+//! - Any other `json` block is JSON: one document, or several in a row.
+//! - Every command of a `console` or `sh` block runs, against a node of its own, or is in [`NOT_RUN`] with the reason.
+
+use dnsplane_tests::{
+    Node,
+    program::{self, bin_dir, check_config, workspace},
+};
+use serde_json::Value;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// Commands that are shown but not run here: what they begin with, and why.
+const NOT_RUN: &[(&str, &str)] = &[
+    ("deploy/quickstart", "tests/run runs it"),
+    ("tests/run", "this is part of it"),
+    ("tests/bench/run", "takes minutes, and prints figures that nothing here could judge"),
+    ("deploy/systemd/check", "tests/run runs it"),
+    ("cargo ", "tests/run builds and tests"),
+    ("git clone ", "needs the network"),
+    ("sudo ", "changes the machine"),
+    ("systemctl ", "needs an installed unit"),
+    ("journalctl ", "needs an installed unit"),
+    ("dnsplane-cluster --config /", "the folders of an installed node"),
+    ("dnsplane-dns ", "runs until it is stopped; every other test starts one"),
+    ("dnsplanectl\n", "the prompt waits for somebody to type"),
+    ("dig ", "not installed everywhere"),
+];
+
+/// A block of a document between fences.
+struct Block {
+    file: PathBuf,
+    line: usize,
+    /// What follows the opening fence.
+    label: String,
+    text: String,
+}
+
+impl Block {
+    fn place(&self) -> String {
+        format!("{}:{}", self.file.display(), self.line)
+    }
+
+    /// The commands: in `console` what follows a `$`, in `sh` everything. Lines that end in a backslash go on.
+    fn commands(&self) -> Vec<String> {
+        let mut commands: Vec<String> = Vec::new();
+        let mut goes_on = false;
+        for line in self.text.lines() {
+            let shown = if self.label == "console" && !goes_on { line.strip_prefix("$ ") } else { Some(line) };
+            let Some(command) = shown.map(str::trim).filter(|text| !text.is_empty() && !text.starts_with('#')) else {
+                continue;
+            };
+            let (text, more) = command.strip_suffix('\\').map_or((command, false), |text| (text, true));
+            match commands.last_mut() {
+                Some(last) if goes_on => last.push_str(text),
+                _ => commands.push(text.to_owned()),
+            }
+            goes_on = more;
+        }
+        commands
+    }
+}
+
+/// The README and everything in docs/.
+fn documents() -> Vec<PathBuf> {
+    let root = workspace();
+    let mut files = vec![root.join("README.md")];
+    let entries = fs::read_dir(root.join("docs")).expect("there is a folder docs/");
+    files.extend(
+        entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.extension() == Some("md".as_ref())),
+    );
+    files.sort();
+    files
+}
+
+fn blocks() -> Vec<Block> {
+    let blocks: Vec<_> = documents().iter().flat_map(|file| blocks_of(file, &read(file))).collect();
+    assert!(blocks.len() > 5, "only {} blocks in all documents", blocks.len());
+    blocks
+}
+
+fn blocks_of(file: &Path, text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (number, line) in text.lines().enumerate() {
+        match (line.trim_start().strip_prefix("```"), open.take()) {
+            (Some(label), None) => {
+                let label = label.trim().to_owned();
+                open = Some(Block { file: file.to_owned(), line: number + 1, label, text: String::new() });
+            }
+            (Some(_), Some(block)) => blocks.push(block),
+            (None, Some(mut block)) => {
+                block.text += line;
+                block.text.push('\n');
+                open = Some(block);
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{}: the last block has no end", file.display());
+    blocks
+}
+
+#[track_caller]
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_readme_opens_with_the_two_commands_that_matter() {
+    let readme = read(&workspace().join("README.md"));
+    let blocks = blocks_of(Path::new("README.md"), &readme);
+    let shown: Vec<String> =
+        blocks.iter().filter(|b| ["sh", "console"].contains(&&*b.label)).flat_map(Block::commands).collect();
+    let first: Vec<_> =
+        shown.iter().take(2).map(|command| command.split_whitespace().next().unwrap_or_default()).collect();
+    assert_eq!(first, ["deploy/quickstart", "tests/run"]);
+    for command in first {
+        assert!(workspace().join(command).is_file(), "{command} is not there");
+    }
+}
+
+#[test]
+fn every_configuration_that_is_shown_loads() {
+    let mut checked = 0;
+    for block in blocks().iter().filter(|block| block.label == "json config") {
+        let (ended, _) = check_config(&block.text);
+        assert_eq!(ended.code, Some(0), "{}: {}", block.place(), ended.said());
+        assert!(!ended.said().contains("WARN"), "{}: {}", block.place(), ended.said());
+        checked += 1;
+    }
+    assert!(checked > 0, "no document shows a configuration");
+}
+
+#[test]
+fn every_json_block_is_json() {
+    for block in blocks().iter().filter(|block| block.label == "json") {
+        for value in serde_json::Deserializer::from_str(&block.text).into_iter::<Value>() {
+            value.unwrap_or_else(|error| panic!("{}: {error}", block.place()));
+        }
+    }
+}
+
+#[test]
+fn every_command_that_is_shown_runs_or_is_listed() {
+    let node = Node::start("docs");
+    let path =
+        env::join_paths([bin_dir()].into_iter().chain(env::split_paths(&env::var_os("PATH").unwrap_or_default())))
+            .expect("a search path");
+    for block in blocks().iter().filter(|block| ["sh", "console"].contains(&&*block.label)) {
+        for line in block.commands() {
+            if NOT_RUN.iter().any(|(start, _)| format!("{line}\n").starts_with(start)) {
+                continue;
+            }
+            let mut command = Command::new("bash");
+            command.args(["-euo", "pipefail", "-c", &line]).current_dir(node.dir());
+            command.env("PATH", &path).env("DNSPLANE_SOCKET", node.path("dnsplane.sock"));
+            let ended = program::run(command, "");
+            assert_eq!(ended.code, Some(0), "{}: `{line}`: {}", block.place(), ended.said());
+        }
+    }
+}
+
+#[test]
+fn blocks_and_commands_are_found_as_written() {
+    let text =
+        "a\n```console\n$ one \\\n  two\nits output\n$ three\n```\n```json config\n{}\n```\n```sh\n# no\nfour\n```\n";
+    let blocks = blocks_of(Path::new("x.md"), text);
+    let labels: Vec<_> = blocks.iter().map(|block| (block.label.as_str(), block.line)).collect();
+    assert_eq!(labels, [("console", 2), ("json config", 8), ("sh", 11)]);
+    assert_eq!(blocks[0].commands(), ["one two", "three"]);
+    assert_eq!(blocks[2].commands(), ["four"]);
+}
