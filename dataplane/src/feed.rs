@@ -113,9 +113,11 @@ impl Follower {
             let text = crate::chain(&broken);
             // The same words every five seconds help nobody.
             if text == said {
-                debug!("{text}")
+                debug!("{text}");
+            } else if self.installer.is_serving() {
+                warn!("{text}; queries are answered all the same");
             } else {
-                warn!("{text}; queries are answered all the same")
+                warn!("{text}; there is nothing to answer from yet, trying again");
             }
             said = text;
             tokio::select! {
