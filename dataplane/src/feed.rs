@@ -66,8 +66,9 @@ enum Broken {
     Connect { socket: PathBuf, source: tonic::transport::Error },
     #[error("`{0}` does not answer")]
     Silent(PathBuf),
-    #[error("the control plane broke off")]
-    Stream(#[source] Box<Status>),
+    // The status repeats itself, its code and its causes in its own text; its message is what a person can use.
+    #[error("the control plane broke off: {}", .0.message())]
+    Stream(Box<Status>),
     #[error("the control plane closed the connection")]
     Closed,
     #[error("the control plane stopped in the middle of a transfer")]
