@@ -48,7 +48,7 @@ pub enum Unusable {
 pub struct Builder {
     index: Index,
     records: u64,
-    /// From nothing: squeeze everything at the end.
+    /// From nothing.
     whole: bool,
     touched: Vec<Name>,
     wire: Vec<u8>,
@@ -57,7 +57,7 @@ pub struct Builder {
 impl Builder {
     /// Starts from nothing.
     pub fn new() -> Self {
-        Self::with(Index::empty(index::random_seed()), 0, true)
+        Self::with(Index::loading(index::random_seed()), 0, true)
     }
 
     /// Starts from what a snapshot holds.
@@ -85,13 +85,11 @@ impl Builder {
 
     /// The snapshot, complete.
     pub fn finish(mut self, generation: Generation, rules: Rules) -> Snapshot {
-        if self.whole {
-            self.index.tidy_all();
-        }
         for name in &self.touched {
             self.index.tidy(name.as_wire());
         }
-        Snapshot { generation, rules, index: self.index, records: self.records }
+        let index = if self.whole { self.index.settled() } else { self.index };
+        Snapshot { generation, rules, index, records: self.records }
     }
 
     fn put(&mut self, name: &[u8], new: Set<'_>, new_records: usize) -> Result<(), Full> {

@@ -66,8 +66,9 @@ enum Broken {
     Connect { socket: PathBuf, source: tonic::transport::Error },
     #[error("`{0}` does not answer")]
     Silent(PathBuf),
-    #[error("the control plane broke off")]
-    Stream(#[source] Box<Status>),
+    // The status repeats itself, its code and its causes in its own text; its message is what a person can use.
+    #[error("the control plane broke off: {}", .0.message())]
+    Stream(Box<Status>),
     #[error("the control plane closed the connection")]
     Closed,
     #[error("the control plane stopped in the middle of a transfer")]
@@ -113,9 +114,11 @@ impl Follower {
             let text = crate::chain(&broken);
             // The same words every five seconds help nobody.
             if text == said {
-                debug!("{text}")
+                debug!("{text}");
+            } else if self.installer.is_serving() {
+                warn!("{text}; queries are answered all the same");
             } else {
-                warn!("{text}; queries are answered all the same")
+                warn!("{text}; there is nothing to answer from yet, trying again");
             }
             said = text;
             tokio::select! {

@@ -86,6 +86,11 @@ impl Installer {
         }
     }
 
+    /// Whether there are settings and records to answer from.
+    pub(super) fn is_serving(&self) -> bool {
+        self.settings_generation.is_some() && self.records_generation().is_some()
+    }
+
     /// Frees snapshots that nobody uses any more.
     pub(super) fn sweep(&mut self) {
         self.retired.sweep();

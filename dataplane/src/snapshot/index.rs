@@ -3,6 +3,9 @@
 //! A change copies one row (64 pointers) and one shard, whatever the size of the store. Two levels, because a single
 //! table of 4096 pointers costs more to copy than the shard itself.
 //!
+//! While everything is loaded at once, a row is kept as one large shard, and divided when all is there: thousands of small
+//! shards that grow side by side would leave the heap half empty.
+//!
 //! Shards go to disk as they stand, so the hash must be the same when they come back. The seed is stored beside them, and
 //! [`probe`] tells whether this build still hashes as the one that wrote them did.
 
@@ -27,6 +30,8 @@ type Row = [Arc<Shard>; FAN];
 #[derive(Clone)]
 pub(crate) struct Index {
     seed: u64,
+    /// Which bits of the column count: all, or none while loading.
+    columns: usize,
     rows: [Arc<Row>; FAN],
 }
 
@@ -35,7 +40,12 @@ impl Index {
     pub(crate) fn empty(seed: u64) -> Self {
         let shard = Arc::new(Shard::default());
         let row = Arc::new(std::array::from_fn(|_| shard.clone()));
-        Self { seed, rows: std::array::from_fn(|_| row.clone()) }
+        Self { seed, columns: FAN - 1, rows: std::array::from_fn(|_| row.clone()) }
+    }
+
+    /// Without any name, for loading a large number of them. To be [`settled`](Self::settled) afterwards.
+    pub(crate) fn loading(seed: u64) -> Self {
+        Self { columns: 0, ..Self::empty(seed) }
     }
 
     /// From shards in the order of [`shards`](Self::shards); missing ones are empty.
@@ -51,7 +61,7 @@ impl Index {
     #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Option<Entry<'_>> {
         let hash = hash(self.seed, name);
-        let (row, column) = place(hash);
+        let (row, column) = self.place(hash);
         self.rows[row][column].find(hash, name)
     }
 
@@ -83,14 +93,18 @@ impl Index {
         }
     }
 
-    /// … or everywhere, with all spare capacity, after everything was loaded.
-    pub(crate) fn tidy_all(&mut self) {
-        let seed = self.seed;
-        for at in 0..SHARDS as u64 {
-            if self.shard(at << 52).len() > 0 {
-                self.shard_mut(at << 52).tidy(|name| hash(seed, name));
+    /// … or everywhere, after everything was loaded: each row is divided into shards of exactly the right size.
+    pub(crate) fn settled(self) -> Self {
+        let (seed, mut settled) = (self.seed, Self::empty(self.seed));
+        for (row, into) in self.rows.into_iter().zip(&mut settled.rows) {
+            let [whole, ..] = &*row;
+            if whole.len() > 0 {
+                let shards = whole.divide(FAN, |name| hash(seed, name), |hash| column(hash, FAN - 1));
+                let mut shards = shards.into_iter().map(Arc::new);
+                *into = Arc::new(std::array::from_fn(|_| shards.next().unwrap_or_default()));
             }
         }
+        settled
     }
 
     /// All shards, in a fixed order.
@@ -108,13 +122,18 @@ impl Index {
         self.seed
     }
 
+    #[inline]
+    fn place(&self, hash: u64) -> (usize, usize) {
+        ((hash >> 58) as usize, column(hash, self.columns))
+    }
+
     fn shard(&self, hash: u64) -> &Shard {
-        let (row, column) = place(hash);
+        let (row, column) = self.place(hash);
         &self.rows[row][column]
     }
 
     fn shard_mut(&mut self, hash: u64) -> &mut Shard {
-        let (row, column) = place(hash);
+        let (row, column) = self.place(hash);
         Arc::make_mut(&mut Arc::make_mut(&mut self.rows[row])[column])
     }
 }
@@ -140,8 +159,8 @@ fn hash(seed: u64, name: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Row and column of a hash: its highest 12 bits. The table inside a shard uses the lower ones.
+/// The row is in the highest six bits of a hash, the column in the next six. The table inside a shard uses lower ones.
 #[inline]
-fn place(hash: u64) -> (usize, usize) {
-    ((hash >> 58) as usize, (hash >> 52) as usize % FAN)
+fn column(hash: u64, columns: usize) -> usize {
+    (hash >> 52) as usize & columns
 }

@@ -7,7 +7,7 @@
 
 use super::entry::{self, ALIGN, Entry, Set};
 
-/// Where slots can point to: 2^24 units. 64 MiB for one four-thousandth of all names.
+/// Where slots can point to: 2^24 units. 64 MiB for one four-thousandth of all names, or one sixty-fourth while loading.
 const MAX_BLOB: usize = (1 << 24) * ALIGN;
 const SLOT_BITS: u32 = 24;
 /// Room for another entry of usual size.
@@ -130,6 +130,40 @@ impl Shard {
         if self.slots.len() > self.table_for_entries() {
             self.resize_table(self.table_for_entries(), hash_of);
         }
+    }
+
+    /// The same entries in several shards without any room to spare, each in the one that `place` says by its hash.
+    pub(super) fn divide(
+        &self,
+        into: usize,
+        hash_of: impl Fn(&[u8]) -> u64,
+        place: impl Fn(u64) -> usize,
+    ) -> Vec<Self> {
+        let mut sizes = vec![(ALIGN, 0u32); into];
+        for entry in self.iter() {
+            let (octets, entries) = &mut sizes[place(hash_of(entry.name()))];
+            *octets += entry.size();
+            *entries += 1;
+        }
+        let new = |(octets, entries): &(usize, u32)| {
+            let mut shard = Self { entries: *entries, ..Self::default() };
+            if *entries > 0 {
+                shard.blob.reserve_exact(*octets);
+                shard.blob.resize(ALIGN, 0);
+                shard.slots = vec![0; shard.table_for_entries()];
+            }
+            shard
+        };
+        let mut shards: Vec<_> = sizes.iter().map(new).collect();
+        for slot in self.slots.iter().filter(|slot| **slot != 0) {
+            let entry = self.entry(*slot);
+            let hash = hash_of(entry.name());
+            let shard = &mut shards[place(hash)];
+            insert_slot(&mut shard.slots, hash, (tag(hash) << SLOT_BITS) | (shard.blob.len() / ALIGN) as u32);
+            let start = offset(*slot);
+            shard.blob.extend_from_slice(&self.blob[start..start + entry.size()]);
+        }
+        shards
     }
 
     /// All entries, in no order.
