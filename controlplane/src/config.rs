@@ -1,1 +1,150 @@
-//! x
+//! Configuration: `dnsplane.json` is read, then understood.
+//!
+//! `file.rs` mirrors the file, `check.rs` turns it into the [`Config`] that the rest of the program sees, which holds only
+//! usable values; `diagnose.rs` says what is wrong, where and what to write instead. Existing nodes skip what they do not
+//! understand, which hides mistakes; here a key of the wrong type is an error, and an unknown key a warning.
+
+mod check;
+mod cluster;
+mod default;
+mod diagnose;
+mod file;
+mod keys;
+mod listen;
+mod locate;
+mod places;
+mod read;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod unused;
+
+pub use cluster::{Cluster, Discovery, InvalidRecords, SyncPolicy};
+pub use diagnose::{ConfigError, Problem};
+pub use locate::Surroundings;
+pub use places::Position;
+pub use secret::Secret;
+
+use dnsplane_proto::Settings;
+use serde_json::{Map, Value};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// Everything the control plane was told, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of `dnsplane.json`; relative paths in it start here, and `cluster_state.json` lives here.
+    pub folder: PathBuf,
+    /// Socket on which data planes follow us.
+    pub feed_socket: PathBuf,
+    /// Socket for dnsplanectl.
+    pub admin_socket: PathBuf,
+    /// What data planes are told about answering.
+    pub answering: Settings,
+    /// The REST API, if it is on.
+    pub api: Option<Api>,
+    /// Whether the API serves the dashboard.
+    pub dashboard: bool,
+    /// Where records come from.
+    pub records: RecordsSource,
+    /// Whether `dnsrecords.json` is indented.
+    pub pretty_json: bool,
+    /// How we keep in step with peers.
+    pub cluster: Cluster,
+    /// What is logged.
+    pub log: Severity,
+    /// Keys that are set and have no effect in this build.
+    pub unused: Vec<&'static str>,
+}
+
+/// The REST API.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// Where it listens.
+    pub listen: Vec<SocketAddr>,
+    /// What requests must carry; `None` admits everybody who can connect.
+    pub token: Option<Secret>,
+}
+
+/// Where records come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordsSource {
+    /// `dnsrecords.json` at this path.
+    File(PathBuf),
+}
+
+/// The least severe messages that are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Severity {
+    /// Nothing is.
+    None,
+    /// Errors.
+    Error,
+    /// Warnings, too.
+    Warn,
+    /// What changes, too.
+    #[default]
+    Info,
+    /// What strangers do, too.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Severity {
+    /// The level as `RUST_LOG` and `tracing` write it.
+    pub fn as_filter(self) -> &'static str {
+        match self {
+            Self::None => "off",
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// A configuration and what came with it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What to do.
+    pub config: Config,
+    /// What the operator should know, a sentence each.
+    pub warnings: Vec<String>,
+    /// The file as it was, comments and unknown keys included, for whoever saves it again.
+    pub document: Map<String, Value>,
+}
+
+impl Config {
+    /// Reads and checks a file; binds nothing.
+    pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
+        Self::load_in(path, &Surroundings::of_this_process())
+    }
+
+    /// As [`Config::load`], with the surroundings that defaults depend on.
+    pub fn load_in(path: &Path, surroundings: &Surroundings) -> Result<Loaded, ConfigError> {
+        let unreadable = |source| ConfigError::Read { path: path.to_owned(), source };
+        let text = std::fs::read(path).map_err(unreadable)?;
+        let folder = std::path::absolute(path).map_err(unreadable)?;
+        let folder = folder.parent().unwrap_or(Path::new("/"));
+        let mut read = read::read(path, &text)?;
+        match check::check(&read.file, &read.meant, folder, surroundings) {
+            Ok((config, warnings)) => {
+                read.warnings.extend(warnings);
+                Ok(Loaded { config, warnings: read.warnings, document: read.document })
+            }
+            Err(complaints) => Err(ConfigError::Invalid {
+                path: path.to_owned(),
+                problems: complaints.problems.into_iter().map(|(key, why)| read.source.problem(key, why)).collect(),
+            }),
+        }
+    }
+
+    /// Writes a commented file of defaults; an existing file is left alone and is an error.
+    pub fn create_default(path: &Path) -> Result<(), ConfigError> {
+        default::create(path, &Surroundings::of_this_process())
+    }
+}

@@ -1,8 +1,21 @@
-//! The control plane.
+//! The control plane of a dnsplane node.
+//!
+//! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a hand-edited file → [`store`]
+//! (change log) → [`publisher`] → the feed. [`config`] says how; [`status`] says how it is.
 
+pub mod admin;
+pub mod api;
 pub mod cluster;
+pub mod config;
 pub mod hash;
+pub mod publisher;
 pub mod rdata;
 pub mod record;
 pub mod records;
+pub mod sockets;
+pub mod status;
 pub mod store;
+
+mod run;
+
+pub use run::run;

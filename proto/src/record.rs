@@ -56,9 +56,10 @@ impl FromStr for RecordType {
         if let Some(known) = Self::from_mnemonic(text) {
             return Ok(known);
         }
-        text.get(..4)
-            .filter(|head| head.eq_ignore_ascii_case("TYPE"))
-            .and_then(|_| text[4..].parse().ok())
+        let number = text.get(..4).filter(|head| head.eq_ignore_ascii_case("TYPE")).map(|_| &text[4..]);
+        number
+            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
             .map(Self)
             .ok_or_else(|| UnknownType(text.to_owned()))
     }
@@ -132,7 +133,7 @@ mod tests {
         assert_eq!("TYPE65280".parse(), Ok(RecordType(65280)));
         assert_eq!("type1".parse::<RecordType>().map(|kind| kind.to_string()), Ok("A".to_owned()));
         assert_eq!(RecordType(65280).to_string(), "TYPE65280");
-        for text in ["", "TYPE", "TYPE70000", "TYPE-1", "bogus", "é€"] {
+        for text in ["", "TYPE", "TYPE70000", "TYPE-1", "TYPE+5", "bogus", "é€"] {
             assert_eq!(text.parse::<RecordType>(), Err(UnknownType(text.to_owned())));
         }
     }

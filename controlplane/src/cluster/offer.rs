@@ -18,6 +18,7 @@ use crate::{
 use std::{
     cmp::Ordering,
     collections::HashMap,
+    fmt,
     hash::{BuildHasher, Hash, Hasher, RandomState},
     sync::{Arc, OnceLock},
 };
@@ -82,6 +83,20 @@ pub enum Outcome {
     Duplicate,
     /// Not applied, and why.
     Refused(String),
+}
+
+/// For people.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Applied { added: 0, removed: 0 } => f.write_str("applied; its records are the same as ours"),
+            Self::Applied { added, removed } => {
+                write!(f, "applied: {added} records came or changed, {removed} went or were overwritten")
+            }
+            Self::Duplicate => f.write_str("nothing new"),
+            Self::Refused(reason) => write!(f, "refused: {reason}"),
+        }
+    }
 }
 
 /// Reads a frame, beside the runtime if it is long.

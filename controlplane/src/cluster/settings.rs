@@ -3,6 +3,7 @@
 //! Kept on a watch channel: every task reads the newest one whenever it wakes, so that each key takes effect while we
 //! run.
 
+use crate::config;
 use sha2::{Digest, Sha256};
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 use subtle::ConstantTimeEq;
@@ -50,6 +51,32 @@ impl Settings {
             }
         }
         addresses
+    }
+}
+
+impl From<&config::Cluster> for Settings {
+    fn from(checked: &config::Cluster) -> Self {
+        Self {
+            enabled: checked.enabled,
+            listen: checked.listen_addr.parse().unwrap_or_default(),
+            advertise: checked.advertise.clone(),
+            peers: checked.peers.clone(),
+            token: Token::new(checked.token.expose()),
+            node_id: checked.node_id.clone(),
+            sync_interval: checked.pull_every,
+            replica_only: checked.replica_only,
+            policy: match checked.policy {
+                config::SyncPolicy::LwwPerNode => Policy::LwwPerNode,
+                config::SyncPolicy::PrimaryWriter => Policy::PrimaryWriter,
+                config::SyncPolicy::GlobalLww => Policy::GlobalLww,
+            },
+            allowed_writers: checked.allowed_writers.clone(),
+            invalid_records: match checked.invalid_records {
+                config::InvalidRecords::Skip => InvalidRecords::Skip,
+                config::InvalidRecords::Reject => InvalidRecords::Reject,
+            },
+            admin: checked.admin,
+        }
     }
 }
 

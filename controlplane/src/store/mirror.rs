@@ -77,13 +77,38 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is not JSON of the right shape.
-    #[error("records file `{path}`, line {}, column {}: {source}", .source.line(), .source.column())]
+    #[error("records file `{path}`, line {line}, column {column}{}: {fault}", field_text(.field))]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Where and what.
-        source: serde_json::Error,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// Which field, such as `records[3].ttl`; empty if the text is no JSON.
+        field: String,
+        /// What is wrong with it.
+        fault: String,
     },
+}
+
+fn field_text(field: &str) -> String {
+    if matches!(field, "" | "." | "?") { String::new() } else { format!(" (`{field}`)") }
+}
+
+impl FileError {
+    /// Words a parser's error; reads the text again to tell which field it is about.
+    fn parse(path: &Path, text: &str, error: &serde_json::Error) -> Self {
+        let field = match serde_path_to_error::deserialize::<_, Document>(&mut serde_json::Deserializer::from_str(text))
+        {
+            Err(error) => error.path().to_string(),
+            Ok(_) => String::new(),
+        };
+        let (line, column) = (error.line(), error.column());
+        let fault = error.to_string();
+        let fault = fault.trim_end_matches(&format!(" at line {line} column {column}")).to_owned();
+        Self::Parse { path: path.to_owned(), line, column, field, fault }
+    }
 }
 
 /// Keeps the file and the store in step.
@@ -275,8 +300,7 @@ pub(super) fn read_file(path: &Path) -> Result<Found, FileError> {
     let metadata = fs::metadata(path).map_err(read)?;
     let note = Note::of(&metadata, 0, hex(&Sha256::digest(&bytes)));
     let text = String::from_utf8_lossy(&bytes);
-    let document: Document =
-        serde_json::from_str(&text).map_err(|source| FileError::Parse { path: path.to_owned(), source })?;
+    let document: Document = serde_json::from_str(&text).map_err(|error| FileError::parse(path, &text, &error))?;
     Ok(Found { records: document.0, note })
 }
 

@@ -1,0 +1,192 @@
+//! The gRPC service behind dnsplanectl: domain calls in, messages out.
+
+use crate::{
+    cluster::{Cluster, Outcome, Pulled},
+    record::{Time, json},
+    status::Node,
+    store::{Edit, Edited, NewRecord, Selection, Store, StoreError},
+};
+use dnsplane_proto::pb::admin::{self as pb, admin_server};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, transport::server::UdsConnectInfo};
+
+/// Rows that may wait for a slow terminal.
+const OUTBOUND_QUEUE: usize = 256;
+
+/// The service.
+pub struct Admin {
+    /// The records.
+    pub store: Store,
+    /// The cluster.
+    pub cluster: Cluster,
+    /// This node's status.
+    pub node: Node,
+}
+
+impl Admin {
+    /// The service, ready to be served.
+    pub fn service(self) -> admin_server::AdminServer<Self> {
+        admin_server::AdminServer::new(self).max_decoding_message_size(1 << 20)
+    }
+
+    async fn edit(&self, edit: Edit, actor: String) -> Result<Response<pb::EditReply>, Status> {
+        let Edited { changed, messages, generation, .. } = self.store.edit(edit, actor).await.map_err(status)?;
+        Ok(Response::new(pb::EditReply { changed, messages, number: generation.number }))
+    }
+
+    /// Streams rows that a slow reader may take its time for.
+    fn stream<T: Send + 'static>(
+        &self,
+        make: impl Fn(&crate::record::Record) -> Option<T> + Send + 'static,
+    ) -> Response<ReceiverStream<Result<T, Status>>> {
+        let (out, rows) = mpsc::channel(OUTBOUND_QUEUE);
+        let view = self.store.view();
+        tokio::task::spawn_blocking(move || {
+            for message in view.records.in_order().iter().filter_map(|row| make(&row.record)) {
+                if out.blocking_send(Ok(message)).is_err() {
+                    return;
+                }
+            }
+        });
+        Response::new(ReceiverStream::new(rows))
+    }
+}
+
+#[tonic::async_trait]
+impl admin_server::Admin for Admin {
+    type ListRecordsStream = ReceiverStream<Result<pb::Record, Status>>;
+    type CheckRecordsStream = ReceiverStream<Result<pb::Problem, Status>>;
+
+    async fn add_record(&self, request: Request<pb::RecordEdit>) -> Result<Response<pb::EditReply>, Status> {
+        let actor = actor(&request);
+        self.edit(Edit::Add(request.into_inner().into()), actor).await
+    }
+
+    async fn update_record(&self, request: Request<pb::RecordEdit>) -> Result<Response<pb::EditReply>, Status> {
+        let actor = actor(&request);
+        self.edit(Edit::Update(request.into_inner().into()), actor).await
+    }
+
+    async fn remove_records(&self, request: Request<pb::Selection>) -> Result<Response<pb::EditReply>, Status> {
+        let actor = actor(&request);
+        self.edit(Edit::Remove(request.into_inner().into()), actor).await
+    }
+
+    async fn list_records(&self, request: Request<pb::Filter>) -> Result<Response<Self::ListRecordsStream>, Status> {
+        let filter = request.into_inner();
+        let name = filter.name_contains.trim().to_ascii_lowercase();
+        let kind = filter.r#type.trim().to_owned();
+        Ok(self.stream(move |record| {
+            let wanted = (name.is_empty() || record.name().to_ascii_lowercase().contains(&name))
+                && (kind.is_empty() || record.type_text().eq_ignore_ascii_case(&kind));
+            wanted.then(|| pb::Record::from(record))
+        }))
+    }
+
+    async fn check_records(&self, _: Request<pb::CheckRequest>) -> Result<Response<Self::CheckRecordsStream>, Status> {
+        Ok(self.stream(|record| {
+            Some(pb::Problem {
+                reason: record.fault()?,
+                name: record.name().to_owned(),
+                r#type: record.type_text().into_owned(),
+                value: record.value().to_owned(),
+            })
+        }))
+    }
+
+    async fn cluster_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        document(&self.cluster.status())
+    }
+
+    async fn cluster_pull(&self, request: Request<pb::PullRequest>) -> Result<Response<pb::PullReply>, Status> {
+        let pulled = self.cluster.pull(&request.into_inner().peers).await;
+        let outcomes = pulled.into_iter().map(|Pulled { address, result }| {
+            let (ok, text) = match result {
+                Ok(Outcome::Refused(reason)) => (false, format!("refused: {reason}")),
+                Ok(outcome) => (true, outcome.to_string()),
+                Err(reason) => (false, reason),
+            };
+            pb::PullOutcome { peer: address, ok, text }
+        });
+        Ok(Response::new(pb::PullReply { outcomes: outcomes.collect() }))
+    }
+
+    async fn cluster_join(&self, _: Request<pb::JoinRequest>) -> Result<Response<pb::JoinReply>, Status> {
+        let info = self.cluster.join_info();
+        Ok(Response::new(pb::JoinReply {
+            enabled: info.enabled,
+            node_id: info.node_id,
+            listen: info.listen,
+            dial_address: info.dial_address,
+            token_sha256: info.token_sha256.unwrap_or_default(),
+        }))
+    }
+
+    async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        document(&self.node.server_status(Vec::new()))
+    }
+}
+
+impl From<pb::RecordEdit> for NewRecord {
+    fn from(wire: pb::RecordEdit) -> Self {
+        Self { id: given(wire.id), name: wire.name, kind: wire.r#type, value: wire.value, ttl: wire.ttl }
+    }
+}
+
+impl From<pb::Selection> for Selection {
+    fn from(wire: pb::Selection) -> Self {
+        let pb::Selection { id, name, r#type, value, all } = wire;
+        Self { id: given(id), name: given(name), kind: given(r#type), value: given(value), all }
+    }
+}
+
+impl From<&crate::record::Record> for pb::Record {
+    fn from(record: &crate::record::Record) -> Self {
+        let details = record.details();
+        let time = |time: &Option<Time>| time.as_ref().map(ToString::to_string).unwrap_or_default();
+        Self {
+            id: details.id.as_deref().unwrap_or_default().to_owned(),
+            name: record.name().to_owned(),
+            r#type: record.type_text().into_owned(),
+            value: record.value().to_owned(),
+            ttl: record.ttl,
+            mac: details.mac.as_deref().unwrap_or_default().to_owned(),
+            added_on: time(&details.added_on),
+            updated_on: time(&details.updated_on),
+        }
+    }
+}
+
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn document(value: &impl Serialize) -> Result<Response<pb::Document>, Status> {
+    let bytes = json::to_vec(value).map_err(|error| Status::internal(error.to_string()))?;
+    let json = String::from_utf8(bytes).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(Response::new(pb::Document { json }))
+}
+
+/// A refused or failed edit as a status; the text is the sentence for the person at the terminal.
+fn status(error: StoreError) -> Status {
+    let text = error.to_string();
+    match error {
+        StoreError::Refused(_) => Status::invalid_argument(text),
+        StoreError::Disk { .. } | StoreError::Closed => Status::unavailable(text),
+        StoreError::Unreadable(_) => Status::failed_precondition(text),
+    }
+}
+
+/// Who asks, for the log: the user at the other end of the socket.
+fn actor<T>(request: &Request<T>) -> String {
+    let uid = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred).map(|cred| cred.uid());
+    match uid {
+        Some(uid) => {
+            let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+            format!("dnsplanectl {}", user.map_or_else(|| format!("uid {uid}"), |user| user.name))
+        }
+        None => "dnsplanectl".to_owned(),
+    }
+}

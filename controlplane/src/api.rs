@@ -1,0 +1,134 @@
+//! The REST API: axum router, authentication, and one shape for errors.
+//!
+//! Paths, keys and codes are those of existing nodes, so that scripts go on working: errors are
+//! `{"error": "…", "messages": […]}`, bodies end with a newline, adding what is there already is a 201.
+
+mod records;
+
+use crate::{cluster::Cluster, record::json, status::Build, status::Node, store::Store};
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use subtle::ConstantTimeEq;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+/// A request must be answered within this time, whatever happens behind.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// What handlers work with; clones share it.
+#[derive(Clone)]
+pub struct Api {
+    /// The records.
+    pub store: Store,
+    /// The cluster, for its status.
+    pub cluster: Cluster,
+    /// This node's status.
+    pub node: Node,
+    /// Token that callers must show; `None` lets everybody in (the bind address is loopback then).
+    pub token: watch::Receiver<Option<Arc<str>>>,
+}
+
+impl Api {
+    /// All routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/health", get(|| async { StatusCode::OK }))
+            .route("/ready", get(ready))
+            .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
+            .route("/stats/dashboard/data", get(dashboard_data))
+            .merge(records::routes())
+            .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
+            .layer(middleware::from_fn_with_state(self.clone(), authenticate))
+            .layer(middleware::from_fn(bound_time))
+            .with_state(self)
+    }
+
+    /// Serves a listener until told to stop.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> std::io::Result<()> {
+        let service = self.router().into_make_service_with_connect_info::<std::net::SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    }
+}
+
+async fn ready(State(api): State<Api>) -> Response {
+    let ready = api.node.ready();
+    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json_reply(status, &ready)
+}
+
+/// The dashboard's data, as far as this build has it: `build`, `cluster` and `server`.
+async fn dashboard_data(State(api): State<Api>) -> Response {
+    #[derive(Serialize)]
+    struct Data<C: Serialize, S: Serialize> {
+        build: Build,
+        cluster: C,
+        server: S,
+    }
+    let cluster = api.cluster.status();
+    json_reply(StatusCode::OK, &Data { build: Build::this(), cluster, server: api.node.server_status(Vec::new()) })
+}
+
+/// Lets in who shows the token. Health checks need none.
+async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let open =
+        matches!(*request.method(), Method::GET | Method::HEAD) && matches!(request.uri().path(), "/health" | "/ready");
+    let token = api.token.borrow().clone();
+    match token {
+        Some(token) if !open && !shows(request.headers(), &token) => {
+            let mut response = error_reply(StatusCode::UNAUTHORIZED, "unauthorized", &[]);
+            let challenge = HeaderValue::from_static("Bearer realm=\"dnsplane\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            response
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Whether the headers carry the token, as `Authorization: Bearer` or `X-API-Token`; compared in constant time.
+fn shows(headers: &HeaderMap, token: &str) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text("authorization").and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    bearer.or_else(|| text("x-api-token")).is_some_and(|shown| shown.as_bytes().ct_eq(token.as_bytes()).into())
+}
+
+async fn bound_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => error_reply(StatusCode::GATEWAY_TIMEOUT, "the request took too long", &[]),
+    }
+}
+
+/// A JSON body with a newline at its end.
+fn json_reply(status: StatusCode, value: &impl Serialize) -> Response {
+    match json::to_vec(value) {
+        Ok(mut body) => {
+            body.push(b'\n');
+            let headers = [(header::CONTENT_TYPE, "application/json")];
+            (status, headers, Body::from(body)).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// `{"error": …}`, with `messages` where there are any.
+fn error_reply(status: StatusCode, error: &str, messages: &[String]) -> Response {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        error: &'a str,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        messages: &'a [String],
+    }
+    json_reply(status, &Error { error, messages })
+}

@@ -1,0 +1,206 @@
+//! The timetable: open, bind, start, wait, stop.
+
+use crate::{
+    admin::Admin,
+    api::Api,
+    cluster::{self, Cluster},
+    config::{Config, Loaded, RecordsSource},
+    publisher::{Planes, Publisher},
+    sockets,
+    status::{Listeners, Node},
+    store::{Opening, Store},
+};
+use anyhow::Context;
+use sd_notify::NotifyState;
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, UnixListener},
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tracing::{info, warn};
+
+/// Everything must have stopped this long after it was told to; then we leave anyway.
+const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// Runs the control plane until a signal or the first failure.
+pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
+    let Loaded { config, warnings, .. } = loaded;
+    speak_up(&path, &config, &warnings);
+    let shutdown = CancellationToken::new();
+
+    let doors = Doors::bind(&config).await?;
+    let state = cluster::State::read(&config.folder);
+    let (store, records_file) = open_store(&config, &state, &shutdown).await?;
+    let (_cluster_settings, cluster_updates) = watch::channel(Arc::new(cluster::Settings::from(&config.cluster)));
+    let cluster = Cluster::start(cluster_updates, state, store.clone(), config.folder.clone(), shutdown.clone());
+    let planes = Planes::default();
+    let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
+    let (_answering, answering_updates) = watch::channel(Arc::new(config.answering.clone()));
+
+    let mut tasks = JoinSet::new();
+    let publisher = Publisher::service(store.clone(), answering_updates, planes, shutdown.clone());
+    let admin = Admin { store: store.clone(), cluster: cluster.clone(), node: node.clone() }.service();
+    tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
+    tasks.spawn(serve(Server::builder().add_service(admin), doors.admin, "admin", shutdown.clone()));
+    let token = config.api.as_ref().and_then(|api| api.token.as_ref()).map(|token| Arc::from(token.expose()));
+    let (_token, token) = watch::channel(token);
+    for listener in doors.api {
+        let api = Api { store: store.clone(), cluster: cluster.clone(), node: node.clone(), token: token.clone() };
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move { api.serve(listener, shutdown).await.context("the REST API stopped") });
+    }
+    tasks.spawn(watchdog(store.clone(), shutdown.clone()));
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    info!(version = crate::status::VERSION, config = %path.display(), "control plane ready");
+
+    let outcome = until_stopped(&mut tasks).await;
+    info!("stopping");
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    shutdown.cancel();
+    let stopped = async {
+        while tasks.join_next().await.is_some() {}
+        cluster.stopped().await;
+        records_file.await
+    };
+    if tokio::time::timeout(STOP_WITHIN, stopped).await.is_err() {
+        warn!("some connections did not close in time; leaving them");
+    }
+    outcome
+}
+
+/// Says what the operator should know about the configuration.
+fn speak_up(path: &Path, config: &Config, warnings: &[String]) {
+    for warning in warnings {
+        warn!("{}: {warning}", path.display());
+    }
+    if !config.unused.is_empty() {
+        warn!("{}: these keys are accepted and not used yet: {}", path.display(), config.unused.join(", "));
+    }
+}
+
+/// Sockets, bound before anything runs.
+struct Doors {
+    feed: UnixListener,
+    admin: UnixListener,
+    api: Vec<TcpListener>,
+}
+
+impl Doors {
+    async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let mut api = Vec::new();
+        for address in config.api.iter().flat_map(|api| &api.listen) {
+            match TcpListener::bind(address).await {
+                Ok(listener) => api.push(listener),
+                // A host without IPv6 still has its IPv4 door.
+                Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable && !api.is_empty() => {
+                    warn!(%address, "this host has no such address; the REST API is not served there");
+                }
+                Err(error) => return Err(cannot_listen(*address, error)),
+            }
+        }
+        let feed = sockets::bind(&config.feed_socket).await.context("`feed_socket`")?;
+        let admin = sockets::bind(&config.admin_socket).await.context("`server_socket`")?;
+        Ok(Self { feed, admin, api })
+    }
+
+    fn listeners(&self, config: &Config) -> Listeners {
+        let port = |address: Option<&SocketAddr>| address.map(|address| address.port().to_string()).unwrap_or_default();
+        let api: Vec<_> = self.api.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        Listeners {
+            api_port: port(api.first()),
+            api,
+            dns_port: port(config.answering.listen.first()),
+            admin_socket: config.admin_socket.display().to_string(),
+        }
+    }
+}
+
+fn cannot_listen(address: SocketAddr, error: std::io::Error) -> anyhow::Error {
+    let hint = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program uses this port, stop it or change `apiport`",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege, choose another `apiport`",
+        std::io::ErrorKind::AddrNotAvailable => "; this host has no such address, change `api_bind`",
+        _ => "",
+    };
+    anyhow::anyhow!("the REST API cannot listen on {address}: {error}{hint}")
+}
+
+async fn open_store(
+    config: &Config,
+    state: &Result<cluster::State, cluster::StateError>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<(Store, tokio::task::JoinHandle<()>)> {
+    let RecordsSource::File(records_file) = config.records.clone();
+    let opening = Opening {
+        folder: config.folder.join("store"),
+        records_file,
+        pretty: config.pretty_json,
+        seed: state.as_ref().map(cluster::State::seed).unwrap_or_default(),
+    };
+    // Reading a large store takes a second: not on the thread that other tasks wait for.
+    let (runtime, shutdown) = (tokio::runtime::Handle::current(), shutdown.clone());
+    let opened = tokio::task::spawn_blocking(move || {
+        let _runtime = runtime.enter();
+        Store::open(opening, shutdown)
+    });
+    let (store, keeper) = opened.await.context("opening the store failed")??;
+    // What was edited by hand while we were down comes in before anybody is told what we hold.
+    if let Err(error) = store.reload().await {
+        warn!("{error}; going on with the records in the change log");
+    }
+    Ok((store, keeper))
+}
+
+/// Serves one gRPC service on one Unix socket.
+async fn serve(
+    router: tonic::transport::server::Router,
+    listener: UnixListener,
+    name: &'static str,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let incoming = UnixListenerStream::new(listener);
+    router
+        .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
+        .await
+        .with_context(|| format!("the {name} socket stopped"))
+}
+
+/// Waits for a signal, or for the first task that fails.
+async fn until_stopped(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        Some(ended) = tasks.join_next() => ended.context("a task of the control plane panicked")?,
+    }
+}
+
+/// Tells systemd that we are alive, as long as the runtime turns.
+async fn watchdog(store: Store, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Some(period) = sd_notify::watchdog_enabled() else {
+        shutdown.cancelled().await;
+        return Ok(());
+    };
+    let mut beat = tokio::time::interval(period / 3);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = beat.tick() => {
+                let view = store.view();
+                let status = format!("generation {}, {} records", view.generation.number, view.records.len());
+                let _ = sd_notify::notify(&[NotifyState::Watchdog, NotifyState::Status(&status)]);
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What this node says of itself, over REST and to dnsplanectl alike.
+
+use crate::{
+    publisher::{GenerationJson, PlaneStatus, Planes},
+    store::{MirrorStatus, Store},
+};
+use serde::Serialize;
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+/// This build's version, as `/version` and the feed tell it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Where the status is read from; clones share it.
+#[derive(Clone)]
+pub struct Node {
+    store: Store,
+    planes: Planes,
+    started: Instant,
+    listeners: Arc<Listeners>,
+}
+
+/// The node's own doors, for `/ready`.
+#[derive(Clone, Debug, Default)]
+pub struct Listeners {
+    /// REST addresses that are bound.
+    pub api: Vec<SocketAddr>,
+    /// Port that the configuration gives data planes.
+    pub dns_port: String,
+    /// Port of the REST API, also when it is off.
+    pub api_port: String,
+    /// Socket of dnsplanectl.
+    pub admin_socket: String,
+}
+
+/// The `server status` document.
+#[derive(Serialize)]
+pub struct ServerStatus {
+    version: &'static str,
+    uptime_seconds: u64,
+    ready: bool,
+    records: usize,
+    generation: GenerationJson,
+    content_hash: String,
+    records_file: MirrorStatus,
+    data_planes: Vec<PlaneStatus>,
+    api: ApiStatus,
+    problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct ApiStatus {
+    enabled: bool,
+    listening: Vec<SocketAddr>,
+}
+
+/// The `/ready` document, in the shape of existing nodes.
+#[derive(Serialize)]
+pub struct Ready {
+    api: bool,
+    build: Build,
+    dns: bool,
+    listeners: ReadyListeners,
+    /// Whether queries are answered from the newest generation.
+    pub ready: bool,
+    tui_client: TuiClient,
+}
+
+/// The `/version` document. `go_version` is a key that scripts know; here it names our compiler's language.
+#[derive(Serialize)]
+pub struct Build {
+    version: &'static str,
+    go_version: &'static str,
+    os: &'static str,
+    arch: &'static str,
+}
+
+#[derive(Serialize)]
+struct ReadyListeners {
+    api_enabled: bool,
+    api_port: String,
+    client_socket_path: String,
+    client_tcp_address: &'static str,
+    dns_port: String,
+}
+
+#[derive(Serialize)]
+struct TuiClient {
+    connected: bool,
+}
+
+impl Node {
+    /// Reads from these.
+    pub fn new(store: Store, planes: Planes, listeners: Listeners) -> Self {
+        Self { store, planes, started: Instant::now(), listeners: Arc::new(listeners) }
+    }
+
+    /// The `server status` document. `problems` holds what the caller knows besides.
+    pub fn server_status(&self, mut problems: Vec<String>) -> ServerStatus {
+        let view = self.store.view();
+        let records_file = self.store.mirror();
+        let data_planes = self.planes.list();
+        if data_planes.is_empty() {
+            problems
+                .push("no data plane is connected; is dnsplane-dns running with this node's feed socket?".to_owned());
+        }
+        problems.extend(data_planes.iter().map(|plane| plane.listen_error.clone()).filter(|text| !text.is_empty()));
+        problems.extend(Some(records_file.problem.clone()).filter(|text| !text.is_empty()));
+        ServerStatus {
+            version: VERSION,
+            uptime_seconds: self.started.elapsed().as_secs(),
+            ready: self.dns_ready(),
+            records: view.records.len(),
+            generation: view.generation.into(),
+            content_hash: view.records.hash().to_string(),
+            records_file,
+            data_planes,
+            api: ApiStatus { enabled: !self.listeners.api.is_empty(), listening: self.listeners.api.clone() },
+            problems,
+        }
+    }
+
+    /// The `/ready` document.
+    pub fn ready(&self) -> Ready {
+        let api = !self.listeners.api.is_empty();
+        let dns = self.dns_ready();
+        Ready {
+            api,
+            build: Build::this(),
+            dns,
+            listeners: ReadyListeners {
+                api_enabled: api,
+                api_port: self.listeners.api_port.clone(),
+                client_socket_path: self.listeners.admin_socket.clone(),
+                client_tcp_address: "",
+                dns_port: self.listeners.dns_port.clone(),
+            },
+            ready: dns,
+            tui_client: TuiClient { connected: false },
+        }
+    }
+
+    /// Whether some data plane answers from the newest generation.
+    fn dns_ready(&self) -> bool {
+        let generation = self.store.view().generation;
+        self.planes.list().iter().any(|plane| plane.answers_from(generation))
+    }
+}
+
+impl Build {
+    /// This build.
+    pub fn this() -> Self {
+        Self { version: VERSION, go_version: "rust", os: std::env::consts::OS, arch: std::env::consts::ARCH }
+    }
+}

@@ -1,0 +1,339 @@
+//! Record sets in, next snapshot out: a whole load and a difference take the same path.
+//!
+//! Starting from a snapshot, only the shards that a change touches are copied. Starting from nothing, shards grow in place
+//! while the parts of a load arrive, so that no second copy of the records exists at any time.
+
+use crate::snapshot::{
+    Rules, Set, Snapshot,
+    entry::OWNER_IS_QUESTION,
+    index::{self, Index},
+    shard::Full,
+};
+use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType};
+
+const CLASS_IN: [u8; 2] = [0, 1];
+/// SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM (RFC 1035 §3.3.13).
+const SOA_NUMBERS: usize = 20;
+
+/// A record set that cannot be answered from.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// Types that exist only in questions or in the message itself.
+    #[error("{owner} {kind}: not a type that can be stored")]
+    Meta {
+        /// Owner name.
+        owner: Name,
+        /// The type.
+        kind: RecordType,
+    },
+    /// We follow CNAMEs and read SOAs; what is in them must be what RFC 1035 says.
+    #[error("{owner} {kind}: malformed RDATA")]
+    Rdata {
+        /// Owner name.
+        owner: Name,
+        /// The type.
+        kind: RecordType,
+    },
+    /// More data than the index can address at one place.
+    #[error("{owner} {kind}: too much data at and near this name")]
+    TooMuch {
+        /// Owner name.
+        owner: Name,
+        /// The type.
+        kind: RecordType,
+    },
+}
+
+/// A snapshot in the making.
+pub struct Builder {
+    index: Index,
+    records: u64,
+    /// From nothing: squeeze everything at the end.
+    whole: bool,
+    touched: Vec<Name>,
+    wire: Vec<u8>,
+}
+
+impl Builder {
+    /// Starts from nothing.
+    pub fn new() -> Self {
+        Self::with(Index::empty(index::random_seed()), 0, true)
+    }
+
+    /// Starts from what a snapshot holds.
+    pub fn on(snapshot: &Snapshot) -> Self {
+        Self::with(snapshot.index.clone(), snapshot.records, false)
+    }
+
+    fn with(index: Index, records: u64, whole: bool) -> Self {
+        Self { index, records, whole, touched: Vec::new(), wire: Vec::new() }
+    }
+
+    /// Replaces one record set, or removes it if `set` has no data.
+    pub fn apply(&mut self, set: &RecordSet) -> Result<(), Unusable> {
+        check(set)?;
+        let mut wire = std::mem::take(&mut self.wire);
+        encode(&mut wire, set);
+        let count = u16::try_from(set.data.len()).unwrap_or(u16::MAX);
+        let result = self.put(set.owner.as_wire(), Set { kind: set.kind, count, wire: &wire }, set.data.len());
+        self.wire = wire;
+        if !self.whole {
+            self.touched.push(set.owner.clone());
+        }
+        result.map_err(|Full| Unusable::TooMuch { owner: set.owner.clone(), kind: set.kind })
+    }
+
+    /// The snapshot, complete.
+    pub fn finish(mut self, generation: Generation, rules: Rules) -> Snapshot {
+        if self.whole {
+            self.index.tidy_all();
+        }
+        for name in &self.touched {
+            self.index.tidy(name.as_wire());
+        }
+        Snapshot { generation, rules, index: self.index, records: self.records }
+    }
+
+    fn put(&mut self, name: &[u8], new: Set<'_>, new_records: usize) -> Result<(), Full> {
+        let Some(entry) = self.index.find(name) else {
+            if new_records == 0 {
+                return Ok(());
+            }
+            self.index.put(name, 0, std::iter::once(new))?;
+            self.records += new_records as u64;
+            return self.link(name);
+        };
+        let old = entry.set(new.kind);
+        let others = entry.sets().filter(|set| set.kind != new.kind).count();
+        let children = entry.children();
+        let old_records = old.map_or(0, |set| set.records().count()) as u64;
+        if old.map_or(&[][..], |set| set.wire) == new.wire {
+            return Ok(());
+        }
+        if new_records == 0 && others == 0 && children == 0 {
+            self.index.remove(name);
+            self.unlink(name);
+        } else {
+            let mut sets = Vec::with_capacity(others + 1);
+            let mut kept = Vec::new();
+            for set in entry.sets().filter(|set| set.kind != new.kind) {
+                sets.push((set.kind, set.count, kept.len()..kept.len() + set.wire.len()));
+                kept.extend_from_slice(set.wire);
+            }
+            let kept = |(kind, count, range): &(_, _, std::ops::Range<usize>)| Set {
+                kind: *kind,
+                count: *count,
+                wire: &kept[range.clone()],
+            };
+            let at = sets.partition_point(|(kind, ..)| *kind < new.kind);
+            let added = (new_records > 0).then_some(new);
+            self.index.put(
+                name,
+                children,
+                sets[..at].iter().map(kept).chain(added).chain(sets[at..].iter().map(kept)),
+            )?;
+        }
+        self.records = self.records - old_records + new_records as u64;
+        Ok(())
+    }
+
+    /// A name has appeared: its parent has one more child, and appears if it was not there.
+    fn link(&mut self, name: &[u8]) -> Result<(), Full> {
+        let mut name = name;
+        while let Some(parent) = parent(name) {
+            if let Some(entry) = self.index.find(parent) {
+                let children = entry.children() + 1;
+                self.index.set_children(parent, children);
+                break;
+            }
+            self.index.put(parent, 1, std::iter::empty())?;
+            name = parent;
+        }
+        Ok(())
+    }
+
+    /// A name has gone: its parent has one child less, and goes too if nothing else keeps it.
+    fn unlink(&mut self, name: &[u8]) {
+        let mut name = name;
+        while let Some(parent) = parent(name) {
+            let Some(entry) = self.index.find(parent) else { break };
+            let (children, empty) = (entry.children().saturating_sub(1), entry.is_empty_non_terminal());
+            if children > 0 || !empty {
+                self.index.set_children(parent, children);
+                break;
+            }
+            self.index.remove(parent);
+            name = parent;
+        }
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The name without its first label; `None` for the root.
+fn parent(name: &[u8]) -> Option<&[u8]> {
+    let skip = usize::from(*name.first()?) + 1;
+    name.get(skip..).filter(|rest| !rest.is_empty())
+}
+
+/// Refuses what answering could not cope with. Everything else was checked when it was written.
+fn check(set: &RecordSet) -> Result<(), Unusable> {
+    let (owner, kind) = (|| set.owner.clone(), set.kind);
+    if kind.is_meta() {
+        return Err(Unusable::Meta { owner: owner(), kind });
+    }
+    let sound = |data: &RecordData| match kind {
+        RecordType::CNAME => Name::from_wire(&data.rdata).is_ok(),
+        RecordType::SOA => two_names(&data.rdata) == Some(data.rdata.len() - SOA_NUMBERS.min(data.rdata.len())),
+        _ => data.rdata.len() <= usize::from(u16::MAX),
+    };
+    if set.data.iter().all(sound) { Ok(()) } else { Err(Unusable::Rdata { owner: owner(), kind }) }
+}
+
+/// Octets that two uncompressed names take at the start of `rdata`.
+fn two_names(rdata: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    for _ in 0..2 {
+        while *rdata.get(at)? != 0 {
+            at += usize::from(rdata[at]) + 1;
+        }
+        at += 1;
+    }
+    Some(at)
+}
+
+/// Writes all records of a set as replies carry them (RFC 1035 §4.1.3).
+fn encode(wire: &mut Vec<u8>, set: &RecordSet) {
+    wire.clear();
+    for data in &set.data {
+        wire.extend_from_slice(&OWNER_IS_QUESTION);
+        wire.extend_from_slice(&set.kind.0.to_be_bytes());
+        wire.extend_from_slice(&CLASS_IN);
+        wire.extend_from_slice(&data.ttl.to_be_bytes());
+        wire.extend_from_slice(&(data.rdata.len() as u16).to_be_bytes());
+        wire.extend_from_slice(&data.rdata);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    type Truth = BTreeMap<(Name, u16), Vec<RecordData>>;
+    /// Name, children, sets.
+    type Listing = BTreeMap<Vec<u8>, (u32, Vec<(u16, Vec<u8>)>)>;
+
+    fn listing(snapshot: &Snapshot) -> Listing {
+        let sets =
+            |entry: crate::snapshot::Entry<'_>| entry.sets().map(|set| (set.kind.0, set.wire.to_vec())).collect();
+        snapshot.entries().map(|entry| (entry.name().to_vec(), (entry.children(), sets(entry)))).collect()
+    }
+
+    fn rebuilt(truth: &Truth) -> Snapshot {
+        let mut builder = Builder::new();
+        for ((owner, kind), data) in truth {
+            builder.apply(&RecordSet { owner: owner.clone(), kind: RecordType(*kind), data: data.clone() }).unwrap();
+        }
+        builder.finish(Generation::default(), Rules::default())
+    }
+
+    /// Every name that must have an entry, found without our code: owners and all their ancestors.
+    fn expected_names(truth: &Truth) -> BTreeSet<Vec<u8>> {
+        let mut names = BTreeSet::new();
+        for (owner, _) in truth.keys() {
+            let mut at = Some(owner.clone());
+            while let Some(name) = at {
+                names.insert(name.as_wire().to_vec());
+                at = name.parent();
+            }
+        }
+        names
+    }
+
+    fn any_set() -> impl Strategy<Value = RecordSet> {
+        let label = prop::sample::select(vec!["a", "b", "c", "d"]);
+        let kind = prop::sample::select(vec![RecordType::A, RecordType::TXT, RecordType::AAAA]);
+        let data = prop::collection::vec((0u32..3, 0u8..4), 0..4);
+        (prop::collection::vec(label, 0..5), kind, data).prop_map(|(labels, kind, data)| RecordSet {
+            owner: if labels.is_empty() { Name::root() } else { Name::parse(&labels.join(".")).unwrap() },
+            kind,
+            data: data.into_iter().map(|(ttl, octet)| RecordData { ttl, rdata: vec![octet; 4].into() }).collect(),
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+        #[test]
+        fn changed_step_by_step_is_the_same_as_built_anew(
+            batches in prop::collection::vec(prop::collection::vec(any_set(), 1..60), 1..60),
+        ) {
+            let (mut truth, mut snapshot) = (Truth::new(), Snapshot::empty());
+            for batch in batches {
+                let before = (listing(&snapshot), snapshot.clone());
+                let mut builder = Builder::on(&snapshot);
+                for set in batch {
+                    builder.apply(&set).unwrap();
+                    let key = (set.owner, set.kind.0);
+                    if set.data.is_empty() { truth.remove(&key); } else { truth.insert(key, set.data); }
+                }
+                snapshot = builder.finish(Generation::default(), Rules::default());
+                prop_assert_eq!(before.0, listing(&before.1), "the old snapshot has not changed");
+            }
+            prop_assert_eq!(snapshot.records(), truth.values().map(|data| data.len() as u64).sum::<u64>());
+            let names: BTreeSet<_> = snapshot.entries().map(|entry| entry.name().to_vec()).collect();
+            prop_assert_eq!(names, expected_names(&truth));
+            let new = rebuilt(&truth);
+            prop_assert_eq!(new.records(), snapshot.records());
+            prop_assert_eq!(listing(&new), listing(&snapshot));
+            for (name, _) in listing(&snapshot) {
+                prop_assert!(snapshot.find(&name).is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_answered_from_is_refused_by_name() {
+        let set = |kind, rdata: &'static [u8]| RecordSet {
+            owner: Name::parse("www.example").unwrap(),
+            kind,
+            data: vec![RecordData { ttl: 1, rdata: rdata.into() }],
+        };
+        let soa = b"\x00\x00aaaabbbbccccddddeeee";
+        for (kind, rdata, refusal) in [
+            (RecordType::OPT, &b""[..], Some("www.example. OPT: not a type that can be stored")),
+            (RecordType::ANY, b"", Some("www.example. ANY: not a type that can be stored")),
+            (RecordType::CNAME, b"\x01a", Some("www.example. CNAME: malformed RDATA")),
+            (RecordType::CNAME, b"", Some("www.example. CNAME: malformed RDATA")),
+            (RecordType::CNAME, b"\x01a\x00", None),
+            (RecordType::SOA, b"", Some("www.example. SOA: malformed RDATA")),
+            (RecordType::SOA, &soa[1..], Some("www.example. SOA: malformed RDATA")),
+            (RecordType::SOA, soa, None),
+        ] {
+            let result = Builder::new().apply(&set(kind, rdata)).err().map(|error| error.to_string());
+            assert_eq!(result.as_deref(), refusal, "{kind} {rdata:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_copies_one_shard_only() {
+        let mut builder = Builder::new();
+        let set = |at: u32, octet| RecordSet {
+            owner: Name::parse(&format!("h{at}.example")).unwrap(),
+            kind: RecordType::A,
+            data: vec![RecordData { ttl: 1, rdata: vec![octet; 4].into() }],
+        };
+        (0..50_000).for_each(|at| builder.apply(&set(at, 1)).unwrap());
+        let old = builder.finish(Generation::default(), Rules::default());
+        let mut builder = Builder::on(&old);
+        builder.apply(&set(7, 2)).unwrap();
+        let new = builder.finish(Generation::default(), Rules::default());
+        let copied = old.index.shards().zip(new.index.shards()).filter(|(old, new)| !std::ptr::eq(*old, *new)).count();
+        assert_eq!(copied, 1);
+    }
+}

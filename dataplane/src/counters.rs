@@ -1,0 +1,192 @@
+//! What happened since the start, counted without locks.
+//!
+//! Each query thread has counters of its own, in cache lines of its own; TCP connections share a set. Totals are summed
+//! when someone asks. When a thread ends its counts move to the totals of the past.
+
+use crate::{
+    answer::{Branch, Outcome, Replied},
+    encode::Rcode,
+};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// Declares the counters once: field, name and meaning.
+macro_rules! counters {
+    ($($(#[$doc:meta])* $field:ident),* $(,)?) => {
+        /// One thread's counts.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct Counters {
+            $($(#[$doc])* pub $field: Count,)*
+        }
+
+        impl Counters {
+            fn values(&self) -> Totals {
+                vec![$((stringify!($field), self.$field.get())),*]
+            }
+
+            fn add_all(&self, other: &Self) {
+                $(self.$field.add(other.$field.get());)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Messages received, whatever became of them.
+    queries_total,
+    /// … over UDP.
+    udp_queries,
+    /// … over TCP.
+    tcp_queries,
+    /// Answered from local records, negative answers included.
+    answered_local,
+    /// Replies NXDOMAIN.
+    nxdomain,
+    /// Replies that say: the name exists, the type does not.
+    nodata,
+    /// Replies REFUSED.
+    refused,
+    /// Replies FORMERR.
+    formerr,
+    /// Replies NOTIMP.
+    notimp,
+    /// Replies BADVERS.
+    badvers,
+    /// Replies with TC.
+    truncated,
+    /// Messages without a reply: not queries.
+    dropped,
+    /// Replies that the kernel did not take.
+    send_errors,
+    /// TCP connections accepted.
+    tcp_connections,
+    /// TCP connections closed at once: too many, in all or of one client.
+    tcp_rejected,
+    /// TCP connections closed because the client did not read, or did not finish its query.
+    tcp_timeouts,
+}
+
+/// Names and values.
+pub type Totals = Vec<(&'static str, u64)>;
+
+/// One counter. Relaxed: nothing is ordered by it.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// One more.
+    #[inline]
+    pub fn increment(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// So many more.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Relaxed);
+    }
+
+    /// The value now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Counters {
+    /// Counts what became of one message.
+    #[inline]
+    pub fn count(&self, outcome: Outcome) {
+        self.queries_total.increment();
+        match outcome {
+            Outcome::Dropped => self.dropped.increment(),
+            Outcome::Replied(replied) => self.count_reply(replied),
+        }
+    }
+
+    #[inline]
+    fn count_reply(&self, replied: Replied) {
+        if replied.branch == Branch::Local {
+            self.answered_local.increment();
+        }
+        match replied.rcode {
+            Rcode::NoError if replied.nodata => self.nodata.increment(),
+            Rcode::NoError => {}
+            Rcode::FormErr => self.formerr.increment(),
+            Rcode::NxDomain => self.nxdomain.increment(),
+            Rcode::NotImp => self.notimp.increment(),
+            Rcode::Refused => self.refused.increment(),
+            Rcode::BadVers => self.badvers.increment(),
+        }
+        if replied.truncated {
+            self.truncated.increment();
+        }
+    }
+}
+
+/// The counters of all threads.
+#[derive(Debug, Default)]
+pub struct Registry {
+    parts: Mutex<Vec<Arc<Counters>>>,
+    past: Counters,
+}
+
+impl Registry {
+    /// Counters for a new thread.
+    pub fn register(&self) -> Arc<Counters> {
+        let counters = Arc::new(Counters::default());
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(counters.clone());
+        counters
+    }
+
+    /// The sums, by name.
+    pub fn totals(&self) -> Totals {
+        let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.retain(|part| {
+            // Nobody counts here any more; only this list holds it, so nobody can begin to.
+            let over = Arc::strong_count(part) == 1;
+            if over {
+                self.past.add_all(part);
+            }
+            !over
+        });
+        let sum = Counters::default();
+        parts.iter().map(|part| &**part).chain([&self.past]).for_each(|part| sum.add_all(part));
+        sum.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_of_threads_that_ended_are_kept() {
+        let registry = Registry::default();
+        let (one, two) = (registry.register(), registry.register());
+        one.count(Outcome::Dropped);
+        two.count(Outcome::Dropped);
+        drop(one);
+        for _ in 0..2 {
+            let totals = registry.totals();
+            assert!(totals.contains(&("dropped", 2)) && totals.contains(&("queries_total", 2)));
+        }
+    }
+
+    #[test]
+    fn each_reply_is_counted_by_what_it_says() {
+        let counters = Counters::default();
+        let replied = |branch, rcode, nodata| {
+            counters.count(Outcome::Replied(Replied { branch, rcode, nodata, truncated: false }));
+        };
+        replied(Branch::Local, Rcode::NoError, false);
+        replied(Branch::Local, Rcode::NoError, true);
+        replied(Branch::Local, Rcode::NxDomain, false);
+        replied(Branch::Refused, Rcode::Refused, false);
+        replied(Branch::Invalid, Rcode::BadVers, false);
+        let counts =
+            [&counters.answered_local, &counters.nodata, &counters.nxdomain, &counters.refused, &counters.badvers];
+        assert_eq!(counts.map(Count::get), [3, 1, 1, 1, 1]);
+    }
+}

@@ -1,0 +1,289 @@
+//! Views over the bytes of a query: header, question, EDNS. Nothing is copied and nothing is allocated.
+//!
+//! The bytes come from strangers. What is not exactly a query is [`Malformed`] as a whole: we never guess what was meant.
+//! Compression pointers are legal in names behind the question (RFC 1035 §4.1.4); those names are stepped over without
+//! being followed, so no packet can make us loop. In the question there is nothing before it that a pointer could mean.
+
+use dnsplane_proto::RecordType;
+
+/// Octets of a message header (RFC 1035 §4.1.1).
+pub(crate) const HEADER: usize = 12;
+const MAX_NAME: usize = 255;
+const MAX_LABEL: u8 = 63;
+/// Type, class, TTL and RDATA length behind an owner name.
+const RECORD_FIXED: usize = 10;
+
+/// The bytes are not a well-formed query: FORMERR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed;
+
+/// The first twelve octets (RFC 1035 §4.1.1, RFC 2535 §6.1).
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    octets: &'a [u8; HEADER],
+}
+
+impl<'a> Header<'a> {
+    /// `None`: the message is shorter than a header.
+    pub fn parse(message: &'a [u8]) -> Option<Self> {
+        message.first_chunk().map(|octets| Self { octets })
+    }
+
+    /// QR: this is a response.
+    pub fn is_response(&self) -> bool {
+        self.octets[2] & 0x80 != 0
+    }
+
+    /// OPCODE; 0 is QUERY.
+    pub fn opcode(&self) -> u8 {
+        self.octets[2] >> 3 & 0x0f
+    }
+
+    /// What a reply repeats: the id, …
+    pub(crate) fn id(&self) -> [u8; 2] {
+        [self.octets[0], self.octets[1]]
+    }
+
+    /// … OPCODE and RD (RFC 1035 §4.1.1), …
+    pub(crate) fn opcode_and_rd(&self) -> u8 {
+        self.octets[2] & 0x79
+    }
+
+    /// … and CD (RFC 4035 §3.2.2).
+    pub(crate) fn checking_disabled(&self) -> u8 {
+        self.octets[3] & 0x10
+    }
+
+    fn counts(&self) -> [u16; 4] {
+        std::array::from_fn(|at| u16::from_be_bytes([self.octets[4 + 2 * at], self.octets[5 + 2 * at]]))
+    }
+}
+
+/// A query of one question.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// Its header.
+    pub header: Header<'a>,
+    /// Its question.
+    pub question: Question<'a>,
+    /// What its OPT record says, if it has one.
+    pub edns: Option<Edns>,
+}
+
+/// Name, type and class (RFC 1035 §4.1.2).
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The name as it was sent, in its own case.
+    pub name: &'a [u8],
+    /// QTYPE.
+    pub kind: RecordType,
+    /// QCLASS; 1 is IN.
+    pub class: u16,
+    /// The question as it was sent.
+    pub wire: &'a [u8],
+}
+
+/// What an OPT record says (RFC 6891 §6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edns {
+    /// Largest UDP message the client takes.
+    pub payload: u16,
+    /// We speak version 0.
+    pub version: u8,
+    /// DO: the client wants DNSSEC records (RFC 3225).
+    pub dnssec_ok: bool,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a message whose header says that it is a query.
+    pub fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
+        let header = Header::parse(message).ok_or(Malformed)?;
+        let [questions, answers, authorities, additionals] = header.counts();
+        if questions != 1 {
+            return Err(Malformed);
+        }
+        let question = Question::parse(message)?;
+        let mut rest = message.get(HEADER + question.wire.len()..).ok_or(Malformed)?;
+        // IXFR sends an SOA in the authority section (RFC 1995 §3); nothing before the additional section concerns us.
+        // Each record takes at least eleven octets, so the counts cannot make this loop longer than the message.
+        for _ in 0..u32::from(answers) + u32::from(authorities) {
+            rest = Record::split(rest)?.1;
+        }
+        let mut edns = None;
+        for _ in 0..additionals {
+            let (record, after) = Record::split(rest)?;
+            rest = after;
+            if record.kind == RecordType::OPT && edns.replace(Edns::parse(&record)?).is_some() {
+                return Err(Malformed); // more than one OPT (RFC 6891 §6.1.1)
+            }
+        }
+        if rest.is_empty() { Ok(Self { header, question, edns }) } else { Err(Malformed) }
+    }
+}
+
+impl<'a> Question<'a> {
+    /// The question right behind the header.
+    pub(crate) fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
+        let bytes = message.get(HEADER..).ok_or(Malformed)?;
+        let end = plain_name(bytes)?;
+        let [kind_high, kind_low, class_high, class_low] = *bytes[end..].first_chunk::<4>().ok_or(Malformed)?;
+        Ok(Self {
+            name: &bytes[..end],
+            kind: RecordType(u16::from_be_bytes([kind_high, kind_low])),
+            class: u16::from_be_bytes([class_high, class_low]),
+            wire: &bytes[..end + 4],
+        })
+    }
+}
+
+impl Edns {
+    fn parse(record: &Record<'_>) -> Result<Self, Malformed> {
+        let [_, version, flags, _] = record.ttl;
+        if record.owner != [0] {
+            return Err(Malformed); // RFC 6891 §6.1.2: the owner is the root
+        }
+        // Options must fill the RDATA; which ones they are does not matter (RFC 6891 §6.1.2).
+        let mut options = record.rdata;
+        while !options.is_empty() {
+            let length = options.get(2..4).ok_or(Malformed)?;
+            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
+            options = options.get(4 + length..).ok_or(Malformed)?;
+        }
+        Ok(Self { payload: record.class, version, dnssec_ok: flags & 0x80 != 0 })
+    }
+}
+
+/// A record behind the question. Its RDATA is not looked into.
+struct Record<'a> {
+    owner: &'a [u8],
+    kind: RecordType,
+    class: u16,
+    ttl: [u8; 4],
+    rdata: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Malformed> {
+        let (owner, rest) = bytes.split_at(any_name(bytes)?);
+        let (fixed, rest) = rest.split_first_chunk::<RECORD_FIXED>().ok_or(Malformed)?;
+        let [kind_high, kind_low, class_high, class_low, ttl @ .., length_high, length_low] = *fixed;
+        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+        let (rdata, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
+        let kind = RecordType(u16::from_be_bytes([kind_high, kind_low]));
+        Ok((Self { owner, kind, class: u16::from_be_bytes([class_high, class_low]), ttl, rdata }, rest))
+    }
+}
+
+/// Length of the uncompressed name at the start of `bytes` (RFC 1035 §3.1, §2.3.4).
+#[inline]
+fn plain_name(bytes: &[u8]) -> Result<usize, Malformed> {
+    let mut at = 0;
+    loop {
+        match *bytes.get(at).ok_or(Malformed)? {
+            0 => break,
+            length @ 1..=MAX_LABEL => at += usize::from(length) + 1,
+            _ => return Err(Malformed),
+        }
+        if at >= MAX_NAME {
+            return Err(Malformed);
+        }
+    }
+    Ok(at + 1)
+}
+
+/// Length of the name at the start of `bytes`, which may end in a compression pointer. The pointer is not followed.
+fn any_name(bytes: &[u8]) -> Result<usize, Malformed> {
+    let mut at = 0;
+    while at < MAX_NAME {
+        match *bytes.get(at).ok_or(Malformed)? {
+            0 => return Ok(at + 1),
+            length @ 1..=MAX_LABEL => at += usize::from(length) + 1,
+            0xc0.. => return if bytes.len() >= at + 2 { Ok(at + 2) } else { Err(Malformed) },
+            _ => return Err(Malformed),
+        }
+    }
+    Err(Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Header with these counts, then the bytes.
+    fn message(counts: [u8; 4], rest: &[u8]) -> Vec<u8> {
+        let mut message = vec![0xab, 0xcd, 1, 0];
+        counts.iter().for_each(|count| message.extend([0, *count]));
+        message.extend_from_slice(rest);
+        message
+    }
+
+    const QUESTION: &[u8] = b"\x03WwW\x00\x00\x01\x00\x01";
+    const OPT: &[u8] = b"\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00";
+
+    #[test]
+    fn a_query_is_understood() {
+        let bytes = message([1, 0, 0, 1], &[QUESTION, OPT].concat());
+        let query = Query::parse(&bytes).expect("well-formed");
+        assert_eq!(query.question.name, b"\x03WwW\x00");
+        assert_eq!((query.question.kind, query.question.class), (RecordType::A, 1));
+        assert_eq!(query.edns, Some(Edns { payload: 4096, version: 0, dnssec_ok: true }));
+        assert_eq!((query.header.opcode(), query.header.is_response()), (0, false));
+    }
+
+    #[test]
+    fn rfc1035_s4_1_and_rfc6891_s6_1_what_is_not_a_query_is_malformed() {
+        let long_name = [&[b"\x3f".as_slice(), &[b'a'; 63]].concat().repeat(4)[..], b"\x00\x00\x01\x00\x01"].concat();
+        let opt = |rdata: &[u8]| [&OPT[..9], &[0, rdata.len() as u8], rdata].concat();
+        for (why, counts, rest) in [
+            ("no question", [0, 0, 0, 0], vec![]),
+            ("two questions", [2, 0, 0, 0], [QUESTION, QUESTION].concat()),
+            ("question missing", [1, 0, 0, 0], vec![]),
+            ("class cut", [1, 0, 0, 0], QUESTION[..8].to_vec()),
+            ("label goes on behind the end", [1, 0, 0, 0], b"\x09www".to_vec()),
+            ("pointer in the question", [1, 0, 0, 0], b"\xc0\x0c\x00\x01\x00\x01".to_vec()),
+            ("reserved label type", [1, 0, 0, 0], b"\x41a\x00\x00\x01\x00\x01".to_vec()),
+            ("name over 255 octets", [1, 0, 0, 0], long_name),
+            ("octets behind the last record", [1, 0, 0, 0], [QUESTION, &[0]].concat()),
+            ("record missing", [1, 0, 0, 1], QUESTION.to_vec()),
+            ("record missing in authority", [1, 0, 9, 0], QUESTION.to_vec()),
+            ("two OPT", [1, 0, 0, 2], [QUESTION, OPT, OPT].concat()),
+            ("OPT not at the root", [1, 0, 0, 1], [QUESTION, b"\x01a", OPT].concat()),
+            ("option cut", [1, 0, 0, 1], [QUESTION, &opt(b"\x00\x0a\x00\x08abc")].concat()),
+            ("option header cut", [1, 0, 0, 1], [QUESTION, &opt(b"\x00\x0a\x00")].concat()),
+        ] {
+            assert_eq!(Query::parse(&message(counts, &rest)).err(), Some(Malformed), "{why}");
+        }
+    }
+
+    #[test]
+    fn rfc6891_s6_1_2_unknown_options_are_skipped() {
+        let options = b"\x00\x0a\x00\x08abcdefgh\xff\xfe\x00\x00";
+        let opt = [&OPT[..9], &[0, options.len() as u8], options].concat();
+        assert!(Query::parse(&message([1, 0, 0, 1], &[QUESTION, &opt].concat())).expect("fine").edns.is_some());
+    }
+
+    #[test]
+    fn rfc1995_s3_records_before_the_opt_are_stepped_over() {
+        let soa = b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x00\x00\x02ab";
+        let bytes = message([1, 0, 1, 1], &[QUESTION, soa, OPT].concat());
+        assert!(Query::parse(&bytes).expect("fine").edns.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = Query::parse(&bytes);
+        }
+
+        #[test]
+        fn no_damage_panics(at in 0usize..60, with: u8, cut in 0usize..60) {
+            let mut bytes = message([1, 0, 0, 1], &[QUESTION, OPT].concat());
+            if let Some(octet) = bytes.get_mut(at) {
+                *octet = with;
+            }
+            bytes.truncate(cut);
+            let _ = Query::parse(&bytes);
+        }
+    }
+}

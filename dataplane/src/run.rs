@@ -1,0 +1,138 @@
+//! Wires the parts, and stops them in order.
+
+use crate::{
+    Current, Snapshot,
+    counters::Registry,
+    feed::{Follower, Installer},
+    last_good::{Folder, FolderError, Keeper, LastGood},
+    listen::{Listeners, Listening, Pulse},
+    snapshot::Rules,
+};
+use sd_notify::NotifyState;
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Everything must have ended so long after the signal; what has not is left behind.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The control plane's feed socket.
+    pub feed: PathBuf,
+    /// Folder of the last-good copy.
+    pub state: PathBuf,
+    /// Query threads for each address.
+    pub threads: usize,
+}
+
+/// Why the data plane could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// No thread could be started.
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+}
+
+/// Runs until `stop`.
+pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartError> {
+    let folder = Folder::open(&options.state)?;
+    let LastGood { settings, snapshot } = folder.load();
+    let held = snapshot.as_ref().map(|snapshot| snapshot.generation);
+    let mut snapshot = snapshot.unwrap_or_else(Snapshot::empty);
+    if let Some((_, settings)) = &settings {
+        snapshot.rules = Rules::from(settings);
+    }
+    if let Some(generation) = held {
+        info!(%generation, records = snapshot.records(), "serving new snapshot");
+    }
+    let current = Arc::new(Current::new(snapshot));
+    let keeper = Keeper::start(folder, current.clone(), held).map_err(StartError::Thread)?;
+    let settings_generation = settings.as_ref().map(|(generation, _)| *generation);
+    let (settings_sender, settings) = watch::channel(settings.map(|(_, settings)| Arc::new(settings)));
+
+    let registry = Arc::new(Registry::default());
+    let listeners = Listeners::new(options.threads, current.clone(), registry.clone());
+    let (listening, pulse) = (listeners.state(), listeners.pulse());
+    let installer = Installer::new(current.clone(), settings_sender, settings_generation, keeper);
+    let follower = Follower::new(options.feed, installer, registry, listening.clone());
+    let manager = Manager { current, listening, connected: follower.connected(), pulse };
+
+    // The listeners stop when told, not when the follower does: it holds the sending end of the settings.
+    let follower = tokio::spawn(follower.run(stop.clone()));
+    let listeners = tokio::spawn(listeners.run(settings, stop.clone()));
+    let manager = tokio::spawn(manager.run(stop.clone()));
+    stop.cancelled().await;
+    info!("stopping");
+    let stopped = timeout(DRAIN, async {
+        let _ = listeners.await;
+        if let Ok(installer) = follower.await {
+            // Writes what the copy on disk lacks.
+            let _ = tokio::task::spawn_blocking(move || drop(installer)).await;
+        }
+        let _ = manager.await;
+    });
+    match stopped.await {
+        Ok(()) => info!("stopped"),
+        Err(_) => warn!("stopped without waiting any longer for connections or the disk"),
+    }
+    Ok(())
+}
+
+/// Tells the service manager that we are ready, what we are at, and that we live. Without one, does nothing.
+struct Manager {
+    current: Arc<Current>,
+    listening: watch::Receiver<Listening>,
+    connected: watch::Receiver<bool>,
+    pulse: Arc<Pulse>,
+}
+
+impl Manager {
+    async fn run(mut self, stop: CancellationToken) {
+        tell(NotifyState::Ready);
+        let watchdog = sd_notify::watchdog_enabled();
+        // Three pings in the time that one may take; and the status is looked at as often as once a second.
+        let pause = watchdog.map_or(Duration::from_secs(1), |longest| longest / 3).min(Duration::from_secs(1));
+        let mut said = String::new();
+        loop {
+            let status = self.status();
+            if status != said {
+                tell(NotifyState::Status(&status));
+                said = status;
+            }
+            if watchdog.is_some() && self.pulse.is_steady() {
+                tell(NotifyState::Watchdog);
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
+                // A sender that is gone means that we stop.
+                changed = self.listening.changed() => if changed.is_err() { break },
+                changed = self.connected.changed() => if changed.is_err() { break },
+            }
+        }
+        tell(NotifyState::Stopping);
+    }
+
+    fn status(&self) -> String {
+        let (snapshot, listening) = (self.current.load(), self.listening.borrow().clone());
+        let feed = if *self.connected.borrow() { "following" } else { "no control plane" };
+        if !listening.error.is_empty() {
+            return listening.error;
+        }
+        if listening.sockets.is_empty() {
+            return format!("{feed}; waiting for settings");
+        }
+        format!("{feed}; serving {} records on {}", snapshot.records(), listening.sockets.join(", "))
+    }
+}
+
+fn tell(state: NotifyState<'_>) {
+    // Nobody is listening, or the service manager is restarting: neither concerns queries.
+    let _ = sd_notify::notify(&[state]);
+}

@@ -1,0 +1,111 @@
+//! All records at one generation, immutable, and the lookups that answering needs (RFC 1034 §4.3.2).
+//!
+//! Every ancestor of a name that owns records has an entry too, with the number of its children. So "exists but has no
+//! such type" and "does not exist" are told apart by one lookup, and stay so while names come and go below a name.
+
+pub(crate) mod entry;
+pub(crate) mod index;
+pub(crate) mod shard;
+
+pub use entry::{Entry, Set, Sets};
+
+use dnsplane_proto::{Generation, Settings};
+use index::Index;
+use std::fmt;
+
+/// What queries are answered from.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// Generation of the records; the default one as long as no records were ever received.
+    pub generation: Generation,
+    /// How to answer.
+    pub rules: Rules,
+    pub(crate) index: Index,
+    pub(crate) records: u64,
+}
+
+/// The part of [`Settings`] that concerns the content of replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Largest UDP reply, octets; announced in OPT.
+    pub max_udp_payload: u16,
+    /// ANY gets NOTIMP instead of one record set (RFC 8482).
+    pub refuse_any: bool,
+    /// Answer from local records at all.
+    pub local_records: bool,
+    /// Another type of a loose name that exists: NODATA, or on to the next step.
+    pub missing_type_is_nodata: bool,
+}
+
+impl Snapshot {
+    /// Without records, under the default rules.
+    pub fn empty() -> Self {
+        Self {
+            generation: Generation::default(),
+            rules: Rules::default(),
+            index: Index::empty(index::random_seed()),
+            records: 0,
+        }
+    }
+
+    /// The entry of a name, given in lower-case wire form.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<Entry<'_>> {
+        self.index.find(name)
+    }
+
+    /// The zone that a name belongs to: the deepest SOA at or above it.
+    pub fn zone_of(&self, name: &[u8]) -> Option<Zone<'_>> {
+        let mut offset = 0;
+        loop {
+            let suffix = name.get(offset..).filter(|suffix| !suffix.is_empty())?;
+            if let Some(apex) = self.find(suffix).filter(Entry::is_apex) {
+                return Some(Zone { apex, offset });
+            }
+            offset += usize::from(suffix[0]) + 1;
+        }
+    }
+
+    /// All names that have an entry, in no order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.index.iter()
+    }
+
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").field("generation", &self.generation).field("records", &self.records).finish()
+    }
+}
+
+/// Where a zone starts, as seen from a name inside it.
+#[derive(Clone, Copy)]
+pub struct Zone<'a> {
+    /// The entry that holds the SOA.
+    pub apex: Entry<'a>,
+    /// Octets of the name before the apex.
+    pub offset: usize,
+}
+
+impl From<&Settings> for Rules {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            max_udp_payload: settings.max_udp_payload,
+            refuse_any: settings.refuse_any,
+            local_records: settings.local_records,
+            missing_type_is_nodata: settings.missing_type_is_nodata,
+        }
+    }
+}
+
+impl Default for Rules {
+    /// What a control plane says when nothing is configured.
+    fn default() -> Self {
+        Self { max_udp_payload: 1232, refuse_any: false, local_records: true, missing_type_is_nodata: true }
+    }
+}

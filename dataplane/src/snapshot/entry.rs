@@ -1,0 +1,202 @@
+//! One name and its record sets, as bytes: written by the builder, copied into replies as they stand.
+//!
+//! ```text
+//! 0  name length   u8
+//! 1  flags         u8      APEX: an SOA is here; ALIAS: a CNAME is here
+//! 2  record sets   u16
+//! 4  children      u32     names directly below this one that have an entry
+//! 8  name                  wire form, lower case
+//!    record sets, each     type u16, records u16, octets u32, then the records
+//!    padding to 4
+//! ```
+//! Integers of ours are little-endian. Records are wire format from the owner on; the owner is always the compression
+//! pointer 0xC00C, which in a reply stands for the name of the question (RFC 1035 §4.1.4).
+
+use dnsplane_proto::RecordType;
+
+/// What every stored record starts with: a pointer to the first octet behind the message header.
+pub(crate) const OWNER_IS_QUESTION: [u8; 2] = [0xc0, 0x0c];
+/// Owner pointer, type, class, TTL and RDATA length of a stored record.
+pub(crate) const RECORD_HEADER: usize = 12;
+/// Entries start at multiples of this, so that a table slot of 24 bits reaches further.
+pub(super) const ALIGN: usize = 4;
+
+const HEADER: usize = 8;
+const SET_HEADER: usize = 8;
+const APEX: u8 = 1;
+const ALIAS: u8 = 2;
+
+/// A name that exists: it owns records, or a name below it does (an empty non-terminal, RFC 4592 §2.2.2).
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    bytes: &'a [u8],
+}
+
+/// All records of one name and type, ready to be copied into a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Set<'a> {
+    /// Type of every record.
+    pub kind: RecordType,
+    /// How many records there are; 65,535 stands for that many or more, which no message could carry.
+    pub count: u16,
+    /// The records in wire format, owner 0xC00C.
+    pub wire: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// The entry that starts where `bytes` starts; `bytes` may go on behind it.
+    pub(super) fn at(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The owner name, wire form, lower case.
+    #[inline]
+    pub fn name(&self) -> &'a [u8] {
+        self.bytes.get(HEADER..HEADER + usize::from(self.octet(0))).unwrap_or_default()
+    }
+
+    /// How many names directly below this one have an entry.
+    pub fn children(&self) -> u32 {
+        self.bytes.get(4..HEADER).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_le_bytes)
+    }
+
+    /// Whether a zone starts here: there is an SOA.
+    pub fn is_apex(&self) -> bool {
+        self.octet(1) & APEX != 0
+    }
+
+    /// Whether there is a CNAME.
+    pub fn is_alias(&self) -> bool {
+        self.octet(1) & ALIAS != 0
+    }
+
+    /// Whether no records are here: the name exists only because of a name below it.
+    pub fn is_empty_non_terminal(&self) -> bool {
+        self.set_count() == 0
+    }
+
+    /// The record set of this type.
+    #[inline]
+    pub fn set(&self, kind: RecordType) -> Option<Set<'a>> {
+        self.sets().find(|set| set.kind == kind)
+    }
+
+    /// All record sets, ordered by type number.
+    #[inline]
+    pub fn sets(&self) -> Sets<'a> {
+        let rest = self.bytes.get(HEADER + usize::from(self.octet(0))..).unwrap_or_default();
+        Sets { rest, left: self.set_count() }
+    }
+
+    /// Octets that the entry takes in its shard, padding included.
+    pub(super) fn size(&self) -> usize {
+        let sets: usize = self.sets().map(|set| SET_HEADER + set.wire.len()).sum();
+        (HEADER + usize::from(self.octet(0)) + sets).next_multiple_of(ALIGN)
+    }
+
+    fn set_count(&self) -> u16 {
+        u16::from_le_bytes([self.octet(2), self.octet(3)])
+    }
+
+    fn octet(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or_default()
+    }
+}
+
+/// Iterator over the record sets of an [`Entry`].
+#[derive(Clone)]
+pub struct Sets<'a> {
+    rest: &'a [u8],
+    left: u16,
+}
+
+impl<'a> Iterator for Sets<'a> {
+    type Item = Set<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Set<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let (header, rest) = self.rest.split_first_chunk::<SET_HEADER>()?;
+        let [kind_low, kind_high, count_low, count_high, length @ ..] = *header;
+        let (wire, rest) = rest.split_at_checked(u32::from_le_bytes(length) as usize)?;
+        self.rest = rest;
+        let kind = RecordType(u16::from_le_bytes([kind_low, kind_high]));
+        Some(Set { kind, count: u16::from_le_bytes([count_low, count_high]), wire })
+    }
+}
+
+impl<'a> Set<'a> {
+    /// The records one by one, each from its owner pointer to the end of its RDATA.
+    pub fn records(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.wire;
+        std::iter::from_fn(move || {
+            let length = u16::from_be_bytes([*rest.get(10)?, *rest.get(11)?]);
+            let (record, after) = rest.split_at_checked(RECORD_HEADER + usize::from(length))?;
+            rest = after;
+            Some(record)
+        })
+    }
+}
+
+/// Writes entries. `sets` must come in the order of their type numbers.
+pub(super) fn write<'a>(out: &mut Vec<u8>, name: &[u8], children: u32, sets: impl Iterator<Item = Set<'a>>) {
+    let start = out.len();
+    out.extend_from_slice(&[name.len() as u8, 0, 0, 0]);
+    out.extend_from_slice(&children.to_le_bytes());
+    out.extend_from_slice(name);
+    let (mut flags, mut count) = (0, 0u16);
+    for set in sets {
+        flags |= match set.kind {
+            RecordType::SOA => APEX,
+            RecordType::CNAME => ALIAS,
+            _ => 0,
+        };
+        count += 1;
+        out.extend_from_slice(&set.kind.0.to_le_bytes());
+        out.extend_from_slice(&set.count.to_le_bytes());
+        out.extend_from_slice(&(set.wire.len() as u32).to_le_bytes());
+        out.extend_from_slice(set.wire);
+    }
+    out.resize(start + (out.len() - start).next_multiple_of(ALIGN), 0);
+    out[start + 1] = flags;
+    out[start + 2..start + 4].copy_from_slice(&count.to_le_bytes());
+}
+
+/// Overwrites the number of children of the entry that starts where `bytes` starts.
+pub(super) fn set_children(bytes: &mut [u8], children: u32) {
+    bytes[4..HEADER].copy_from_slice(&children.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A_RECORD: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc0\x00\x02\x01";
+
+    #[test]
+    fn what_was_written_is_read() {
+        let two = [A_RECORD, A_RECORD].concat();
+        let sets = [
+            Set { kind: RecordType::A, count: 2, wire: &two },
+            Set { kind: RecordType::SOA, count: 1, wire: A_RECORD },
+        ];
+        let mut bytes = vec![9; 4];
+        write(&mut bytes, b"\x01a\x00", 7, sets.iter().copied());
+        let entry = Entry::at(&bytes[4..]);
+        assert_eq!((entry.name(), entry.children(), entry.size()), (&b"\x01a\x00"[..], 7, bytes.len() - 4));
+        assert!(entry.is_apex() && !entry.is_alias() && !entry.is_empty_non_terminal());
+        assert!(entry.sets().eq(sets));
+        assert_eq!(entry.set(RecordType::A).expect("there").records().collect::<Vec<_>>(), [A_RECORD, A_RECORD]);
+        assert_eq!(entry.set(RecordType::AAAA), None);
+    }
+
+    #[test]
+    fn bytes_that_end_early_are_not_read_past_their_end() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, b"\x01a\x00", 0, [Set { kind: RecordType::A, count: 1, wire: A_RECORD }].into_iter());
+        for length in 0..bytes.len() {
+            let entry = Entry::at(&bytes[..length]);
+            let _ = (entry.name(), entry.children(), entry.size(), entry.sets().count());
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The map from names to entries: 64 rows of 64 shards, shared between snapshots until one of them changes.
+//!
+//! A change copies one row (64 pointers) and one shard, whatever the size of the store. Two levels, because a single
+//! table of 4096 pointers costs more to copy than the shard itself.
+//!
+//! Shards go to disk as they stand, so the hash must be the same when they come back. The seed is stored beside them, and
+//! [`probe`] tells whether this build still hashes as the one that wrote them did.
+
+use super::{
+    entry::{Entry, Set},
+    shard::{Full, Shard},
+};
+use foldhash::quality::FixedState;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+};
+
+/// Shards in a row, and rows.
+const FAN: usize = 64;
+/// Shards in all.
+pub(crate) const SHARDS: usize = FAN * FAN;
+
+type Row = [Arc<Shard>; FAN];
+
+/// All entries of a snapshot.
+#[derive(Clone)]
+pub(crate) struct Index {
+    seed: u64,
+    rows: [Arc<Row>; FAN],
+}
+
+impl Index {
+    /// Without any name.
+    pub(crate) fn empty(seed: u64) -> Self {
+        let shard = Arc::new(Shard::default());
+        let row = Arc::new(std::array::from_fn(|_| shard.clone()));
+        Self { seed, rows: std::array::from_fn(|_| row.clone()) }
+    }
+
+    /// From shards in the order of [`shards`](Self::shards); missing ones are empty.
+    pub(crate) fn from_shards(seed: u64, shards: impl IntoIterator<Item = Shard>) -> Self {
+        let mut index = Self::empty(seed);
+        for (at, shard) in shards.into_iter().take(SHARDS).enumerate() {
+            *index.shard_mut((at as u64) << 52) = shard;
+        }
+        index
+    }
+
+    /// The entry of this name, which must be lower-case wire form.
+    #[inline]
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Entry<'_>> {
+        let hash = hash(self.seed, name);
+        let (row, column) = place(hash);
+        self.rows[row][column].find(hash, name)
+    }
+
+    pub(crate) fn put<'a>(
+        &mut self,
+        name: &[u8],
+        children: u32,
+        sets: impl Iterator<Item = Set<'a>>,
+    ) -> Result<(), Full> {
+        let (seed, at) = (self.seed, hash(self.seed, name));
+        self.shard_mut(at).put(at, name, children, sets, |name| hash(seed, name))
+    }
+
+    pub(crate) fn set_children(&mut self, name: &[u8], children: u32) {
+        let at = hash(self.seed, name);
+        self.shard_mut(at).set_children(at, name, children);
+    }
+
+    pub(crate) fn remove(&mut self, name: &[u8]) {
+        let (seed, at) = (self.seed, hash(self.seed, name));
+        self.shard_mut(at).remove(at, name, |name| hash(seed, name));
+    }
+
+    /// Squeezes out holes: in the shard of one name if they are many, …
+    pub(crate) fn tidy(&mut self, name: &[u8]) {
+        let (seed, at) = (self.seed, hash(self.seed, name));
+        if self.shard(at).is_untidy() {
+            self.shard_mut(at).tidy(|name| hash(seed, name));
+        }
+    }
+
+    /// … or everywhere, with all spare capacity, after everything was loaded.
+    pub(crate) fn tidy_all(&mut self) {
+        let seed = self.seed;
+        for at in 0..SHARDS as u64 {
+            if self.shard(at << 52).len() > 0 {
+                self.shard_mut(at << 52).tidy(|name| hash(seed, name));
+            }
+        }
+    }
+
+    /// All shards, in a fixed order.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = &Shard> {
+        self.rows.iter().flat_map(|row| row.iter()).map(|shard| &**shard)
+    }
+
+    /// All entries, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.shards().flat_map(Shard::iter)
+    }
+
+    /// What the hash is seeded with.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn shard(&self, hash: u64) -> &Shard {
+        let (row, column) = place(hash);
+        &self.rows[row][column]
+    }
+
+    fn shard_mut(&mut self, hash: u64) -> &mut Shard {
+        let (row, column) = place(hash);
+        Arc::make_mut(&mut Arc::make_mut(&mut self.rows[row])[column])
+    }
+}
+
+/// A seed that a stranger cannot guess. (Names come from the operator; this only keeps an unlucky set of names from
+/// being unlucky everywhere.)
+pub(crate) fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A value that differs if this build hashes otherwise than the one that stored it: foldhash promises no stability.
+pub(crate) fn probe(seed: u64) -> u64 {
+    let text: [u8; 255] = std::array::from_fn(|at| at as u8);
+    [1, 3, 4, 7, 8, 15, 16, 17, 32, 33, 64, 100, 200, 255]
+        .iter()
+        .fold(0, |all: u64, length| all.rotate_left(7) ^ hash(seed, &text[..*length]))
+}
+
+#[inline]
+fn hash(seed: u64, name: &[u8]) -> u64 {
+    let mut hasher = FixedState::with_seed(seed).build_hasher();
+    hasher.write(name);
+    hasher.finish()
+}
+
+/// Row and column of a hash: its highest 12 bits. The table inside a shard uses the lower ones.
+#[inline]
+fn place(hash: u64) -> (usize, usize) {
+    ((hash >> 58) as usize, (hash >> 52) as usize % FAN)
+}

@@ -1,0 +1,386 @@
+//! The real data plane against a control plane that the tests play: what is loaded, changed, refused, kept and resumed.
+
+use bytes::Bytes;
+use dnsplane_dns::{Options, run};
+use dnsplane_proto::{
+    Generation, Name, RecordData, RecordSet, RecordType, Settings,
+    pb::feed::{
+        self as pb,
+        feed_server::{Feed, FeedServer},
+        from_follower::Message as Up,
+        from_publisher::Message as Down,
+        outcome::Kind,
+    },
+};
+use prost::Message as _;
+use sha2::{Digest, Sha256};
+use std::{
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::{UdpSocket, UnixListener},
+    sync::mpsc,
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The control plane: hands each connection to the test.
+struct Publisher {
+    connections: mpsc::Receiver<Connection>,
+    server: JoinHandle<()>,
+}
+
+/// One follower that has said hello.
+struct Connection {
+    hello: pb::Hello,
+    up: mpsc::Receiver<Up>,
+    down: mpsc::Sender<Result<pb::FromPublisher, Status>>,
+}
+
+struct Service(mpsc::Sender<Connection>);
+
+#[tonic::async_trait]
+impl Feed for Service {
+    type FollowStream = ReceiverStream<Result<pb::FromPublisher, Status>>;
+
+    async fn follow(
+        &self,
+        request: Request<Streaming<pb::FromFollower>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
+        let mut stream = request.into_inner();
+        let (down, outgoing) = mpsc::channel(64);
+        let (up, incoming) = mpsc::channel(1024);
+        let connections = self.0.clone();
+        tokio::spawn(async move {
+            let Ok(Some(pb::FromFollower { message: Some(Up::Hello(hello)) })) = stream.message().await else { return };
+            let _ = connections.send(Connection { hello, up: incoming, down }).await;
+            while let Ok(Some(pb::FromFollower { message: Some(message) })) = stream.message().await {
+                let _ = up.send(message).await;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+}
+
+impl Publisher {
+    fn start(socket: &Path) -> Self {
+        let _ = std::fs::remove_file(socket);
+        let (sender, connections) = mpsc::channel(8);
+        let incoming = UnixListenerStream::new(UnixListener::bind(socket).expect("socket"));
+        let serve = tonic::transport::Server::builder().add_service(FeedServer::new(Service(sender)));
+        let server = tokio::spawn(async move { serve.serve_with_incoming(incoming).await.expect("serve") });
+        Self { connections, server }
+    }
+
+    async fn accept(&mut self) -> Connection {
+        timeout(PATIENCE, self.connections.recv()).await.expect("a follower in time").expect("a follower")
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Connection {
+    async fn send(&self, message: Down) {
+        self.down.send(Ok(pb::FromPublisher { message: Some(message) })).await.expect("connected");
+    }
+
+    async fn transfer(
+        &self,
+        resource: pb::Resource,
+        to: Generation,
+        from: Option<Generation>,
+        bodies: &[Bytes],
+        count: u64,
+    ) {
+        self.transfer_with(resource, to, from, bodies, count, |_| {}).await;
+    }
+
+    /// Sends a transfer whose End the test may spoil.
+    async fn transfer_with(
+        &self,
+        resource: pb::Resource,
+        to: Generation,
+        from: Option<Generation>,
+        bodies: &[Bytes],
+        count: u64,
+        spoil: impl FnOnce(&mut pb::End),
+    ) {
+        let begin = pb::Begin { resource: resource.into(), generation: Some(to.into()), from: from.map(Into::into) };
+        self.send(Down::Begin(begin)).await;
+        let mut checksum = Sha256::new();
+        for body in bodies {
+            checksum.update(body);
+            self.send(Down::Part(pb::Part { body: body.clone() })).await;
+        }
+        let mut end = pb::End { sha256: checksum.finalize().to_vec().into(), count };
+        spoil(&mut end);
+        self.send(Down::End(end)).await;
+    }
+
+    async fn settings(&mut self, number: u64, listen: &[SocketAddr]) {
+        let settings = Settings {
+            listen: listen.to_vec(),
+            max_udp_payload: 1232,
+            refuse_any: false,
+            local_records: true,
+            missing_type_is_nodata: true,
+        };
+        let body = pb::Settings::from(settings).encode_to_vec().into();
+        self.transfer(pb::Resource::Settings, at(number), None, &[body], 0).await;
+        assert_eq!(self.outcome().await.kind(), Kind::Installed);
+    }
+
+    async fn records(&self, to: Generation, from: Option<Generation>, sets: &[RecordSet]) {
+        let body = body(sets);
+        self.transfer(pb::Resource::Records, to, from, &[body], sets.len() as u64).await;
+    }
+
+    async fn outcome(&mut self) -> pb::Outcome {
+        self.until(|message| if let Up::Outcome(outcome) = message { Some(outcome) } else { None }).await
+    }
+
+    async fn report(&mut self, wanted: impl Fn(&pb::Report) -> bool) -> pb::Report {
+        self.until(|message| match message {
+            Up::Report(report) if wanted(&report) => Some(report),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn until<T>(&mut self, mut wanted: impl FnMut(Up) -> Option<T>) -> T {
+        let wait = async {
+            loop {
+                if let Some(found) = wanted(self.up.recv().await.expect("connected")) {
+                    return found;
+                }
+            }
+        };
+        timeout(PATIENCE, wait).await.expect("in time")
+    }
+
+    fn claims(&self, resource: pb::Resource) -> Option<Generation> {
+        self.hello.held.iter().find(|held| held.resource() == resource)?.generation.map(Into::into)
+    }
+}
+
+/// The data plane under test.
+struct DataPlane {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl DataPlane {
+    fn start(dir: &Path) -> Self {
+        let options = Options { feed: dir.join("feed.sock"), state: dir.join("dns-state"), threads: 2 };
+        let stop = CancellationToken::new();
+        let token = stop.clone();
+        Self { stop, task: tokio::spawn(async move { run(options, token).await.expect("runs") }) }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        timeout(Duration::from_secs(5), self.task).await.expect("stops within five seconds").expect("ends well");
+    }
+}
+
+const SESSION: u64 = 0x0123_4567_89ab_cdef;
+
+fn at(number: u64) -> Generation {
+    Generation { session: SESSION, number }
+}
+
+fn a(owner: &str, last: u8) -> RecordSet {
+    RecordSet {
+        owner: Name::parse(owner).expect("a name"),
+        kind: RecordType::A,
+        data: vec![RecordData { ttl: 60, rdata: vec![192, 0, 2, last].into() }],
+    }
+}
+
+fn none(owner: &str) -> RecordSet {
+    RecordSet { data: vec![], ..a(owner, 0) }
+}
+
+fn body(sets: &[RecordSet]) -> Bytes {
+    pb::RecordSets { sets: sets.iter().cloned().map(Into::into).collect() }.encode_to_vec().into()
+}
+
+fn free_address() -> SocketAddr {
+    // A port that is free for UDP is nearly always free for TCP; the data plane would say if it were not.
+    std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port")
+}
+
+/// The last octet of the first A record, or the response code negated.
+async fn ask(server: SocketAddr, name: &str) -> Option<i16> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.ok()?;
+    socket.connect(server).await.ok()?;
+    let mut query = vec![1, 2, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    query.extend_from_slice(Name::parse(name).expect("a name").as_wire());
+    query.extend_from_slice(&[0, 1, 0, 1]);
+    socket.send(&query).await.ok()?;
+    let mut reply = [0; 512];
+    let length = timeout(Duration::from_secs(2), socket.recv(&mut reply)).await.ok()?.ok()?;
+    Some(if reply[7] == 1 { i16::from(reply[length - 1]) } else { -i16::from(reply[3] & 15) })
+}
+
+async fn eventually(server: SocketAddr, name: &str, answer: i16) {
+    let begun = Instant::now();
+    loop {
+        let seen = ask(server, name).await;
+        if seen == Some(answer) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{name}: {seen:?} instead of {answer}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_fed_is_answered_kept_and_resumed() {
+    let dir = tempfile::tempdir().expect("folder");
+    let server = free_address();
+    let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
+    let data_plane = DataPlane::start(dir.path());
+
+    let mut connection = publisher.accept().await;
+    assert!(connection.hello.held.is_empty(), "a new data plane holds nothing");
+    connection.settings(1, &[server]).await;
+    eventually(server, "www.lab.test", -5).await;
+    let sets: Vec<_> = (0..5000).map(|at| a(&format!("h{at}.lab.test"), (at % 250) as u8)).collect();
+    let bodies: Vec<_> = sets.chunks(100).map(body).collect();
+    connection.transfer(pb::Resource::Records, at(1), None, &bodies, 5000).await;
+    let outcome = connection.outcome().await;
+    assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Installed, Some(at(1))));
+    assert_eq!(ask(server, "h251.lab.test").await, Some(1), "Installed means that it is served");
+
+    connection.records(at(2), Some(at(1)), &[a("h251.lab.test", 99), none("h1.lab.test"), a("new.lab.test", 7)]).await;
+    assert_eq!(connection.outcome().await.kind(), Kind::Installed);
+    for (name, answer) in [("h251.lab.test", 99), ("h1.lab.test", -5), ("new.lab.test", 7), ("h2.lab.test", 2)] {
+        assert_eq!(ask(server, name).await, Some(answer), "{name}");
+    }
+    let report = connection
+        .report(|report| report.counters.iter().any(|count| count.name == "refused" && count.value >= 2))
+        .await;
+    assert_eq!(report.listening, [format!("udp {server}"), format!("tcp {server}")]);
+
+    drop((connection, publisher));
+    assert_eq!(ask(server, "new.lab.test").await, Some(7), "no control plane is needed to answer");
+    data_plane.stop().await;
+    assert_eq!(ask(server, "new.lab.test").await, None);
+
+    let data_plane = DataPlane::start(dir.path());
+    eventually(server, "new.lab.test", 7).await;
+    assert_eq!(ask(server, "h1.lab.test").await, Some(-5));
+
+    let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
+    let mut connection = publisher.accept().await;
+    assert_eq!(connection.claims(pb::Resource::Records), Some(at(2)));
+    assert_eq!(connection.claims(pb::Resource::Settings), Some(at(1)));
+    let current = |resource: pb::Resource, generation: Generation| {
+        Down::Current(pb::Current { resource: resource.into(), generation: Some(generation.into()) })
+    };
+    connection.send(current(pb::Resource::Settings, at(1))).await;
+    connection.send(current(pb::Resource::Records, at(2))).await;
+    connection.records(at(3), Some(at(2)), &[a("later.lab.test", 8)]).await;
+    assert_eq!(connection.outcome().await.kind(), Kind::Installed);
+    assert_eq!(ask(server, "later.lab.test").await, Some(8));
+    data_plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_refused_and_what_was_served_is_served_on() {
+    let dir = tempfile::tempdir().expect("folder");
+    let server = free_address();
+    let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
+    let data_plane = DataPlane::start(dir.path());
+    let mut connection = publisher.accept().await;
+    connection.settings(1, &[server]).await;
+    connection.records(at(5), None, &[a("www.lab.test", 1)]).await;
+    assert_eq!(connection.outcome().await.kind(), Kind::Installed);
+
+    // Older, and unknown: refused without more ado.
+    connection.records(at(4), None, &[a("www.lab.test", 2)]).await;
+    let outcome = connection.outcome().await;
+    assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Refused, Some(at(5))));
+    assert!(outcome.reason.contains("older"), "{}", outcome.reason);
+    connection.transfer(pb::Resource::BlockList, at(1), None, &[Bytes::from_static(b"?")], 1).await;
+    assert!(connection.outcome().await.reason.contains("does not know resource"));
+    connection.records(at(5), None, &[a("www.lab.test", 3)]).await;
+    assert_eq!(connection.outcome().await.kind(), Kind::AlreadyServing);
+
+    // Damaged: refused, and asked for as a whole.
+    type Spoil = fn(&mut pb::End);
+    let sound: Spoil = |_| {};
+    let nonsense = vec![Bytes::from_static(b"\x0a\xff")];
+    let good = vec![body(&[a("www.lab.test", 4)])];
+    let bad_name = pb::RecordSet { owner: Bytes::from_static(b"\x03ab"), r#type: 1, data: vec![] };
+    let bad_name = vec![pb::RecordSets { sets: vec![bad_name] }.encode_to_vec().into()];
+    for (why, from, bodies, spoil, reason) in [
+        ("checksum", at(5), &good, (|end| end.sha256 = vec![0; 32].into()) as Spoil, "checksum"),
+        ("count", at(5), &good, |end| end.count = 2, "1 record sets arrived instead of 2"),
+        ("base", at(3), &good, sound, "starts at"),
+        ("encoding", at(5), &nonsense, sound, "cannot be decoded"),
+        ("name", at(5), &bad_name, sound, "bad owner name"),
+    ] {
+        connection.transfer_with(pb::Resource::Records, at(6), Some(from), bodies, 1, spoil).await;
+        let outcome = connection.outcome().await;
+        assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Refused, Some(at(5))), "{why}");
+        assert!(outcome.reason.contains(reason), "{why}: {}", outcome.reason);
+        assert_eq!(ask(server, "www.lab.test").await, Some(1), "{why}");
+        connection = publisher.accept().await;
+        assert_eq!(connection.claims(pb::Resource::Records), None, "{why}: the base is not trusted");
+        assert_eq!(connection.claims(pb::Resource::Settings), Some(at(1)), "{why}");
+        connection.records(at(5), None, &[a("www.lab.test", 1)]).await;
+        assert_eq!(connection.outcome().await.kind(), Kind::AlreadyServing);
+    }
+
+    // Another session starts its numbers anew.
+    let restarted = Generation { session: 1, number: 1 };
+    connection.records(restarted, None, &[a("www.lab.test", 9)]).await;
+    assert_eq!(connection.outcome().await.kind(), Kind::Installed);
+    assert_eq!(ask(server, "www.lab.test").await, Some(9));
+    data_plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_come_and_go_and_a_failure_is_told_and_healed() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (first, second) = (free_address(), free_address());
+    let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
+    let data_plane = DataPlane::start(dir.path());
+    let mut connection = publisher.accept().await;
+    connection.settings(1, &[first]).await;
+    connection.records(at(1), None, &[a("www.lab.test", 1)]).await;
+    eventually(first, "www.lab.test", 1).await;
+
+    let other = std::net::UdpSocket::bind(second).expect("in use");
+    connection.settings(2, &[first, second]).await;
+    let report = connection.report(|report| !report.listen_error.is_empty()).await;
+    assert!(report.listen_error.contains(&format!("cannot listen on UDP {second}")), "{}", report.listen_error);
+    assert!(report.listen_error.contains("in use"), "{}", report.listen_error);
+    assert_eq!(ask(first, "www.lab.test").await, Some(1), "the one that works goes on");
+
+    drop(other);
+    connection.report(|report| report.listen_error.is_empty() && report.listening.len() == 4).await;
+    eventually(second, "www.lab.test", 1).await;
+
+    connection.settings(3, &[second]).await;
+    connection.report(|report| report.listening == [format!("udp {second}"), format!("tcp {second}")]).await;
+    assert_eq!(ask(second, "www.lab.test").await, Some(1));
+    let begun = Instant::now();
+    while ask(first, "www.lab.test").await.is_some() {
+        assert!(begun.elapsed() < PATIENCE, "the old address is closed");
+    }
+    data_plane.stop().await;
+}
