@@ -28,13 +28,11 @@ mod tests;
 
 pub use inbound::{Counts, Incident, Sender};
 pub use offer::Outcome;
-pub use settings::{
-    DEFAULT_PORT, InvalidChoice, InvalidListen, InvalidPolicy, InvalidRecords, Listen, Policy, Settings, Token,
-};
+pub use settings::{DEFAULT_PORT, InvalidListen, Listen, Settings};
 pub use state::{FILE_NAME, State, StateError};
 pub use status::{JoinInfo, PeerStatus, Status};
 
-use crate::store::Store;
+use crate::{config::Secret, store::Store};
 use content::Content;
 use frame::Budget;
 use inbound::Inbound;
@@ -244,7 +242,7 @@ impl Shared {
     }
 
     /// Connects to a peer and learns who it is.
-    async fn dial(&self, peer: &Peer, token: &Token) -> Result<Link, LinkError> {
+    async fn dial(&self, peer: &Peer, token: &Secret) -> Result<Link, LinkError> {
         let node_id = self.node_id();
         let link =
             Link::open(&peer.address, token, Introduction { node_id: &node_id, instance: &self.instance }).await?;

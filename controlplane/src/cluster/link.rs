@@ -3,8 +3,8 @@
 use super::{
     frame::{self, Budget, FrameError, MAX_FRAME_BEFORE_AUTH},
     message::{self, Greeting, Message, text_of},
-    settings::Token,
 };
+use crate::config::Secret;
 use std::{io, time::Duration};
 use tokio::{
     io::{AsyncWriteExt, BufReader},
@@ -56,7 +56,7 @@ pub(super) struct Link {
     /// What the peer said of itself; existing nodes say nothing.
     pub(super) greeting: Option<Greeting>,
     /// The token it was opened with: a connection does not outlive its token's replacement for long.
-    pub(super) token: Token,
+    pub(super) token: Secret,
 }
 
 /// Who we say we are.
@@ -68,7 +68,7 @@ pub(super) struct Introduction<'a> {
 
 impl Link {
     /// Connects and authenticates. Whoever calls sets the deadline for all of it.
-    pub(super) async fn open(address: &str, token: &Token, us: Introduction<'_>) -> Result<Self, LinkError> {
+    pub(super) async fn open(address: &str, token: &Secret, us: Introduction<'_>) -> Result<Self, LinkError> {
         if token.is_empty() {
             return Err(LinkError::NoToken);
         }
@@ -78,7 +78,7 @@ impl Link {
         };
         stream.set_nodelay(true)?;
         let mut link = Self { stream: BufReader::new(stream), greeting: None, token: token.clone() };
-        link.send(&message::auth(token.secret(), FEATURES, us.node_id, us.instance)).await?;
+        link.send(&message::auth(token.expose(), FEATURES, us.node_id, us.instance)).await?;
         let body = frame::read(&mut link.stream, MAX_FRAME_BEFORE_AUTH).await?.ok_or(LinkError::AuthClosed)?;
         let text = text_of(body);
         let answer = Message::parse(&text).map_err(|_| LinkError::AuthJunk)?;

@@ -8,9 +8,9 @@ use super::{
     message::{BadFrame, Message, RecordsFull, text_of},
     peer::Peer,
     policy::{self, Facts, Judgement, Kind},
-    settings::InvalidRecords,
 };
 use crate::{
+    config::InvalidRecords,
     hash::ContentHash,
     record::Record,
     store::{Offer, StoreError, Verdict},

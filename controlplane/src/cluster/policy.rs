@@ -6,8 +6,8 @@
 //! when it was meant (R9), and existing nodes sometimes offer other content under an old sequence (R5), which may be
 //! news from them or merely what we or others had sent them before.
 
-use super::settings::Policy;
 use crate::{
+    config::SyncPolicy,
     hash::ContentHash,
     store::{Seen, Standing},
 };
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 /// What a judge needs to know about an offer beside what the store tells it.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
-    pub(super) policy: Policy,
+    pub(super) policy: SyncPolicy,
     /// Our own node id.
     pub(super) own_id: String,
     pub(super) sender: String,
@@ -129,8 +129,8 @@ fn gate(facts: &Facts, standing: &Standing<'_>) -> Judgement {
         return refuse(fault.clone());
     }
     match facts.policy {
-        Policy::LwwPerNode => Judgement::Apply,
-        Policy::PrimaryWriter | Policy::GlobalLww => {
+        SyncPolicy::LwwPerNode => Judgement::Apply,
+        SyncPolicy::PrimaryWriter | SyncPolicy::GlobalLww => {
             refuse(format!("the policy {} is not built yet; nothing is applied under it", facts.policy.as_str()))
         }
     }
@@ -152,7 +152,7 @@ mod tests {
 
     fn offer(kind: Kind, seq: u64, number: u8) -> Facts {
         Facts {
-            policy: Policy::LwwPerNode,
+            policy: SyncPolicy::LwwPerNode,
             own_id: "me".to_owned(),
             sender: "peer".to_owned(),
             kind,
@@ -236,8 +236,8 @@ mod tests {
             // R6
             ("refused before, allowed now", offer(Ours, 5, 1), seen(5, 2, 1), false, APPLY),
             ("faulty records", facts(|facts| facts.fault = Some("bad".to_owned())), None, false, REFUSE),
-            ("policy to come", facts(|facts| facts.policy = Policy::GlobalLww), None, true, REFUSE),
-            ("told once", facts(|facts| facts.policy = Policy::PrimaryWriter), seen(5, 0, 2), true, DUPLICATE),
+            ("policy to come", facts(|facts| facts.policy = SyncPolicy::GlobalLww), None, true, REFUSE),
+            ("told once", facts(|facts| facts.policy = SyncPolicy::PrimaryWriter), seen(5, 0, 2), true, DUPLICATE),
         ];
         for (what, facts, seen, empty, expected) in table {
             assert_eq!(word(&facts, seen, empty, 7), expected, "{what}");

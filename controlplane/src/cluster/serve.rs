@@ -95,7 +95,7 @@ impl Connection<'_> {
         if ours.is_empty() {
             return self.refuse("auth_fail", "unauthorized", "we have no cluster_auth_token, so nobody fits").await;
         }
-        if !ours.admits(&token) {
+        if !ours.matches(&token) {
             return self.refuse("auth_fail", "unauthorized", "its token is not our cluster_auth_token").await;
         }
         self.greeting = greeting;

@@ -3,10 +3,8 @@
 //! Kept on a watch channel: every task reads the newest one whenever it wakes, so that each key takes effect while we
 //! run.
 
-use crate::config;
-use sha2::{Digest, Sha256};
+use crate::config::{self, InvalidRecords, Secret, SyncPolicy};
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
-use subtle::ConstantTimeEq;
 
 /// Port that peers listen on unless told otherwise.
 pub const DEFAULT_PORT: u16 = 7946;
@@ -23,7 +21,7 @@ pub struct Settings {
     /// Whom we push to, pull from and probe (`cluster_peers`), as written: host and port.
     pub peers: Vec<String>,
     /// The shared secret (`cluster_auth_token`).
-    pub token: Token,
+    pub token: Secret,
     /// Replaces the generated id (`cluster_node_id`).
     pub node_id: Option<String>,
     /// Pause between pulls (`cluster_sync_interval_seconds`); `None` trusts pushes alone.
@@ -31,7 +29,7 @@ pub struct Settings {
     /// Apply and answer, but never push (`cluster_replica_only`).
     pub replica_only: bool,
     /// Whose snapshots to believe (`cluster_sync_policy`).
-    pub policy: Policy,
+    pub policy: SyncPolicy,
     /// Senders that `primary_writer` believes (`cluster_allowed_writer_node_ids`); so far only shown in status.
     pub allowed_writers: Vec<String>,
     /// What to do with a snapshot that holds records which cannot be served (`cluster_invalid_records`).
@@ -61,20 +59,13 @@ impl From<&config::Cluster> for Settings {
             listen: checked.listen_addr.parse().unwrap_or_default(),
             advertise: checked.advertise.clone(),
             peers: checked.peers.clone(),
-            token: Token::new(checked.token.expose()),
+            token: checked.token.clone(),
             node_id: checked.node_id.clone(),
             sync_interval: checked.pull_every,
             replica_only: checked.replica_only,
-            policy: match checked.policy {
-                config::SyncPolicy::LwwPerNode => Policy::LwwPerNode,
-                config::SyncPolicy::PrimaryWriter => Policy::PrimaryWriter,
-                config::SyncPolicy::GlobalLww => Policy::GlobalLww,
-            },
+            policy: checked.policy,
             allowed_writers: checked.allowed_writers.clone(),
-            invalid_records: match checked.invalid_records {
-                config::InvalidRecords::Skip => InvalidRecords::Skip,
-                config::InvalidRecords::Reject => InvalidRecords::Reject,
-            },
+            invalid_records: checked.invalid_records,
             admin: checked.admin,
         }
     }
@@ -163,129 +154,9 @@ impl From<SocketAddr> for Listen {
     }
 }
 
-/// The shared secret. Never printed; spaces around it do not count; an empty one fits nobody.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// Takes a token as configured.
-    pub fn new(text: &str) -> Self {
-        Self(text.trim().to_owned())
-    }
-
-    /// Whether there is none, so that every peer is refused.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What we send in `auth`.
-    pub(super) fn secret(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether what a peer sent, taken as it is, is our token. Takes as long whichever octet is wrong.
-    pub(super) fn admits(&self, received: &str) -> bool {
-        let [ours, theirs] = [&self.0, received].map(Sha256::digest);
-        !self.is_empty() && bool::from(ours.ct_eq(&theirs))
-    }
-
-    /// SHA-256 in hex, by which people see that two nodes have the same token without seeing it; `None` if there is none.
-    pub fn fingerprint(&self) -> Option<String> {
-        let digest = Sha256::digest(&self.0);
-        (!self.is_empty()).then(|| digest.iter().map(|octet| format!("{octet:02x}")).collect())
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "Token(none)" } else { "Token(…)" })
-    }
-}
-
-/// The rule that judges peers' snapshots; docs/cluster-protocol.md says what each promises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// Every snapshot newer than the last one of the same sender.
-    #[default]
-    LwwPerNode,
-    /// Only snapshots of listed senders. Not built yet.
-    PrimaryWriter,
-    /// Only snapshots written later than the last winner. Not built yet.
-    GlobalLww,
-}
-
-/// The text names no policy.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a policy: lww_per_node, primary_writer or global_lww")]
-pub struct InvalidPolicy(pub String);
-
-impl Policy {
-    /// As written in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LwwPerNode => "lww_per_node",
-            Self::PrimaryWriter => "primary_writer",
-            Self::GlobalLww => "global_lww",
-        }
-    }
-}
-
-impl FromStr for Policy {
-    type Err = InvalidPolicy;
-
-    fn from_str(text: &str) -> Result<Self, InvalidPolicy> {
-        let known = [Self::LwwPerNode, Self::PrimaryWriter, Self::GlobalLww];
-        match text.trim() {
-            "" => Ok(Self::default()),
-            text => known
-                .into_iter()
-                .find(|policy| policy.as_str().eq_ignore_ascii_case(text))
-                .ok_or_else(|| InvalidPolicy(text.to_owned())),
-        }
-    }
-}
-
-/// What to do with a snapshot of which some records cannot be served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum InvalidRecords {
-    /// Leave those out, apply the rest.
-    #[default]
-    Skip,
-    /// Refuse the snapshot.
-    Reject,
-}
-
-/// The text is neither of the two.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is neither skip nor reject")]
-pub struct InvalidChoice(pub String);
-
-impl FromStr for InvalidRecords {
-    type Err = InvalidChoice;
-
-    fn from_str(text: &str) -> Result<Self, InvalidChoice> {
-        match text.trim() {
-            "" | "skip" => Ok(Self::Skip),
-            "reject" => Ok(Self::Reject),
-            other => Err(InvalidChoice(other.to_owned())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn our_own_token_is_trimmed_and_what_a_peer_sends_is_not() {
-        let token = Token::new("  shared-secret ");
-        assert!(token.admits("shared-secret"));
-        for wrong in ["shared-secret ", " shared-secret", "wrong", ""] {
-            assert!(!token.admits(wrong), "{wrong:?}");
-        }
-        assert!(!Token::new(" ").admits("") && !Token::new("").admits("x"), "no token admits nobody");
-        assert!(!format!("{token:?}").contains("shared"));
-    }
 
     #[test]
     fn addresses_to_listen_on_are_understood_or_refused() {
@@ -309,12 +180,5 @@ mod tests {
         let peers = [" 192.0.2.1:7946", "192.0.2.1", "", "2001:db8::1", "[2001:db8::1]:7946", "ns2.lab.test:1"];
         let settings = Settings { peers: peers.map(str::to_owned).to_vec(), ..Settings::default() };
         assert_eq!(settings.peer_addresses(), ["192.0.2.1:7946", "[2001:db8::1]:7946", "ns2.lab.test:1"]);
-    }
-
-    #[test]
-    fn policies_are_read_without_case_and_never_guessed() {
-        assert_eq!("Global_LWW".parse(), Ok(Policy::GlobalLww));
-        assert_eq!("".parse(), Ok(Policy::LwwPerNode));
-        assert!("lww".parse::<Policy>().is_err());
     }
 }

@@ -6,7 +6,10 @@ mod operation;
 mod plain;
 
 use super::*;
-use crate::store::{Edit, NewRecord, Opening, Selection};
+use crate::{
+    config::{InvalidRecords, SyncPolicy},
+    store::{Edit, NewRecord, Opening, Selection},
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -34,7 +37,7 @@ fn settings(node_id: &str) -> Settings {
     Settings {
         enabled: true,
         listen: "127.0.0.1:0".parse().unwrap(),
-        token: Token::new(TOKEN),
+        token: Secret::new(TOKEN),
         node_id: Some(node_id.to_owned()),
         ..Settings::default()
     }

@@ -25,6 +25,12 @@ impl Secret {
         bool::from(same) && !self.is_empty()
     }
 
+    /// SHA-256 in hex, by which people see that two nodes have the same token without seeing it; `None` if there is none.
+    pub fn fingerprint(&self) -> Option<String> {
+        let digest = Sha256::digest(&self.0);
+        (!self.is_empty()).then(|| digest.iter().map(|octet| format!("{octet:02x}")).collect())
+    }
+
     /// The token itself, to be sent to a peer and nowhere else.
     pub fn expose(&self) -> &str {
         &self.0

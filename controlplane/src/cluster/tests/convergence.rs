@@ -132,7 +132,7 @@ async fn r1_a_fresh_node_joined_in_any_order_empties_nobody() {
 
 #[tokio::test]
 async fn nodes_with_different_tokens_exchange_nothing_and_both_say_why() {
-    let (a, b) = pair_with(|settings| settings.token = Token::new("another")).await;
+    let (a, b) = pair_with(|settings| settings.token = Secret::new("another")).await;
     a.add("secret.test").await;
     a.until("told why", |a| {
         let peer = a.cluster.status().peers.unwrap().remove(0);
@@ -144,7 +144,7 @@ async fn nodes_with_different_tokens_exchange_nothing_and_both_say_why() {
     })
     .await;
     assert!(b.names().is_empty());
-    b.change(|settings| settings.token = Token::new(TOKEN));
+    b.change(|settings| settings.token = Secret::new(TOKEN));
     b.until_it_holds(&["secret.test"]).await;
 }
 

@@ -132,7 +132,7 @@ async fn r1_a_node_that_was_never_written_to_answers_pull_with_an_error() {
 
 #[tokio::test]
 async fn without_a_token_of_our_own_nobody_gets_in() {
-    let node = Node::start(Settings { token: Token::new(" "), ..settings("a") }).await;
+    let node = Node::start(Settings { token: Secret::new(" "), ..settings("a") }).await;
     for token in ["", " ", "shared-secret"] {
         let mut client = Plain::connect(node.address()).await;
         client.say(&format!(r#"{{"type":"auth","token":"{token}"}}"#)).await;

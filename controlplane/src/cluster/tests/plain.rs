@@ -86,12 +86,12 @@ async fn r8_records_that_cannot_be_served_are_left_out_or_refuse_the_snapshot() 
 
 #[tokio::test]
 async fn policies_that_are_not_built_apply_nothing_and_say_so() {
-    let node = Node::start(Settings { policy: Policy::GlobalLww, ..settings("c") }).await;
+    let node = Node::start(Settings { policy: SyncPolicy::GlobalLww, ..settings("c") }).await;
     let mut peer = Plain::join(node.address()).await;
     peer.offer("ext", 5, &["a.test"]).await;
     assert!(node.names().is_empty());
     assert!(node.status()["inbound"]["peers"]["ext"]["last_refusal"].as_str().unwrap().contains("not built yet"));
-    node.change(|settings| settings.policy = Policy::LwwPerNode);
+    node.change(|settings| settings.policy = SyncPolicy::LwwPerNode);
     peer.offer("ext", 5, &["a.test"]).await;
     assert_eq!(node.names(), ["a.test"]);
 }
