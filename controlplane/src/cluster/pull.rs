@@ -82,6 +82,8 @@ async fn keep_pulling(shared: Arc<Shared>, peer: Arc<Peer>, mut first: FirstPull
             tokio::select! {
                 Ok(()) = settings.changed() => {}
                 () = sleep_until(next.unwrap_or(started)), if next.is_some() => break,
+                // Until stopped: nobody can change the settings any more, and there is no interval.
+                () = std::future::pending() => {}
             }
         }
     }
