@@ -51,7 +51,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -61,6 +61,8 @@ use tracing::{error, info, warn};
 const LISTEN_AGAIN: Duration = Duration::from_secs(3);
 /// The state file follows the store, which has the truth, at this distance.
 const STATE_BEHIND: Duration = Duration::from_millis(200);
+/// A node that has our id and was not heard of for so long has probably been given another; nodes probe every 30 s.
+const CONFLICT_LASTS: Duration = Duration::from_secs(100);
 /// Pause before a failed save is tried again.
 const STATE_AGAIN: Duration = Duration::from_secs(10);
 
@@ -180,7 +182,8 @@ struct Shared {
 struct Faults {
     state: Option<String>,
     listen: Option<String>,
-    conflict: Option<String>,
+    /// And when it was last heard of.
+    conflict: Option<(String, Instant)>,
     listening: Vec<SocketAddr>,
 }
 
@@ -258,10 +261,10 @@ impl Shared {
             let conflict =
                 format!("the node at {} has our id {}; give one of them another", from.ip(), greeting.node_id);
             let mut faults = self.faults();
-            if faults.conflict.as_ref() != Some(&conflict) {
+            if faults.conflict.as_ref().is_none_or(|(known, _)| *known != conflict) {
                 warn!("{conflict}");
             }
-            faults.conflict = Some(conflict);
+            faults.conflict = Some((conflict, Instant::now()));
             return;
         }
         let is_it = |peer: &&Arc<Peer>| peer.known().node_id.as_deref() == Some(&greeting.node_id);

@@ -141,7 +141,7 @@ impl Record {
     pub fn to_wire(&self) -> Option<(Name, RecordType, RecordData)> {
         let owner = Name::parse(&self.name).ok()?;
         let rdata = rdata::parse(self.kind()?, &self.value).ok()?;
-        Some((owner, self.kind, RecordData { ttl: self.ttl, rdata: rdata.into() }))
+        Some((owner, self.kind, RecordData { ttl: self.ttl, rdata }))
     }
 
     /// Orders by what makes two records one: name without case, type, normalised value.

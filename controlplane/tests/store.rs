@@ -1,5 +1,7 @@
 //! Claims about the store, through its public handle, on a real disk.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap in a helper is a failed test")]
+
 use dnsplane_cluster::{
     hash::ContentHash,
     record::Record,

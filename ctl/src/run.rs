@@ -158,7 +158,8 @@ fn record_header(details: bool) -> Vec<&'static str> {
 fn record_row(record: &Record, details: bool) -> Vec<String> {
     let mut row = vec![record.name.clone(), record.r#type.clone(), record.ttl.to_string(), record.value.clone()];
     if details {
-        row.extend([&record.id, &record.mac, &record.added_on, &record.updated_on].map(Clone::clone));
+        row.extend([&record.id, &record.mac].map(Clone::clone));
+        row.extend([&record.added_on, &record.updated_on].map(|time| status::whole_seconds(time)));
     }
     row
 }

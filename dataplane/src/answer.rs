@@ -77,7 +77,13 @@ pub fn answer(query: &[u8], transport: Transport, snapshot: &Snapshot, reply: &m
     })
 }
 
-fn reply_to(query: &[u8], header: Header<'_>, transport: Transport, snapshot: &Snapshot, reply: &mut Vec<u8>) -> Replied {
+fn reply_to(
+    query: &[u8],
+    header: Header<'_>,
+    transport: Transport,
+    snapshot: &Snapshot,
+    reply: &mut Vec<u8>,
+) -> Replied {
     let Ok(query) = Query::parse(query) else {
         return conclude(Encoder::new(reply, header, &[]), Branch::Invalid, Rcode::FormErr);
     };

@@ -127,7 +127,11 @@ impl Builder {
             };
             let at = sets.partition_point(|(kind, ..)| *kind < new.kind);
             let added = (new_records > 0).then_some(new);
-            self.index.put(name, children, sets[..at].iter().map(kept).chain(added).chain(sets[at..].iter().map(kept)))?;
+            self.index.put(
+                name,
+                children,
+                sets[..at].iter().map(kept).chain(added).chain(sets[at..].iter().map(kept)),
+            )?;
         }
         self.records = self.records - old_records + new_records as u64;
         Ok(())
@@ -226,7 +230,8 @@ mod tests {
     type Listing = BTreeMap<Vec<u8>, (u32, Vec<(u16, Vec<u8>)>)>;
 
     fn listing(snapshot: &Snapshot) -> Listing {
-        let sets = |entry: crate::snapshot::Entry<'_>| entry.sets().map(|set| (set.kind.0, set.wire.to_vec())).collect();
+        let sets =
+            |entry: crate::snapshot::Entry<'_>| entry.sets().map(|set| (set.kind.0, set.wire.to_vec())).collect();
         snapshot.entries().map(|entry| (entry.name().to_vec(), (entry.children(), sets(entry)))).collect()
     }
 

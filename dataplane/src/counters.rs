@@ -185,7 +185,8 @@ mod tests {
         replied(Branch::Local, Rcode::NxDomain, false);
         replied(Branch::Refused, Rcode::Refused, false);
         replied(Branch::Invalid, Rcode::BadVers, false);
-        let counts = [&counters.answered_local, &counters.nodata, &counters.nxdomain, &counters.refused, &counters.badvers];
+        let counts =
+            [&counters.answered_local, &counters.nodata, &counters.nxdomain, &counters.refused, &counters.badvers];
         assert_eq!(counts.map(Count::get), [3, 1, 1, 1, 1]);
     }
 }

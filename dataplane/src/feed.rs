@@ -45,7 +45,7 @@ const UP_QUEUE: usize = 16;
 /// Parts from this size on are taken apart on another thread than the one that connections are served on.
 const LARGE_PART: usize = 64 << 10;
 /// How long a refusal may take to reach the control plane before the connection is given up.
-const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL: Duration = Duration::from_millis(250);
 
 /// Follows the control plane.
 pub struct Follower {
@@ -112,7 +112,11 @@ impl Follower {
             }
             let text = crate::chain(&broken);
             // The same words every five seconds help nobody.
-            if text == said { debug!("{text}") } else { warn!("{text}; queries are answered all the same") }
+            if text == said {
+                debug!("{text}")
+            } else {
+                warn!("{text}; queries are answered all the same")
+            }
             said = text;
             tokio::select! {
                 () = stop.cancelled() => return self.installer,
@@ -194,7 +198,15 @@ impl Follower {
         let (outcome, calls_for_whole) = match result {
             Ok((kind, generation)) => {
                 self.disowned.retain(|disowned| *disowned != resource);
-                (pb::Outcome { resource, kind: kind.into(), generation: Some(generation.into()), reason: String::new() }, false)
+                (
+                    pb::Outcome {
+                        resource,
+                        kind: kind.into(),
+                        generation: Some(generation.into()),
+                        reason: String::new(),
+                    },
+                    false,
+                )
             }
             Err(refusal) => {
                 let reason = crate::chain(&refusal);

@@ -152,7 +152,8 @@ fn ignored(error: &FileError) {
 /// Replaces a file so that, whatever happens, either the old or the new content is there.
 fn write_aside(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), FileError> {
     let aside = path.with_extension("new");
-    let mut file = io::BufWriter::with_capacity(1 << 20, File::create(&aside).map_err(FileError::io("create", &aside))?);
+    let mut file =
+        io::BufWriter::with_capacity(1 << 20, File::create(&aside).map_err(FileError::io("create", &aside))?);
     let written = write(&mut file).and_then(|()| file.flush()).and_then(|()| file.get_ref().sync_all());
     if let Err(source) = written {
         // Half a file on a full disk helps nobody.

@@ -103,7 +103,9 @@ impl Listeners {
         let dead: Vec<_> = self.open.iter().filter(|(_, endpoint)| endpoint.is_dead()).map(|(at, _)| *at).collect();
         for address in dead {
             warn!(%address, "a query thread has ended; its address is opened anew");
-            self.open.remove(&address).map(Endpoint::retire);
+            if let Some(endpoint) = self.open.remove(&address) {
+                endpoint.retire();
+            }
         }
         let mut errors = Vec::new();
         for address in wanted {

@@ -49,9 +49,9 @@ fn main() -> ExitCode {
 
 fn start(args: Args) -> anyhow::Result<()> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let options =
-        Options { feed: args.feed, state: args.state, threads: args.threads.map_or_else(cores, usize::from) };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let options = Options { feed: args.feed, state: args.state, threads: args.threads.map_or_else(cores, usize::from) };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let result = runtime.block_on(async {
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;

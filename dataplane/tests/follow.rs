@@ -50,7 +50,10 @@ struct Service(mpsc::Sender<Connection>);
 impl Feed for Service {
     type FollowStream = ReceiverStream<Result<pb::FromPublisher, Status>>;
 
-    async fn follow(&self, request: Request<Streaming<pb::FromFollower>>) -> Result<Response<Self::FollowStream>, Status> {
+    async fn follow(
+        &self,
+        request: Request<Streaming<pb::FromFollower>>,
+    ) -> Result<Response<Self::FollowStream>, Status> {
         let mut stream = request.into_inner();
         let (down, outgoing) = mpsc::channel(64);
         let (up, incoming) = mpsc::channel(1024);
@@ -92,7 +95,14 @@ impl Connection {
         self.down.send(Ok(pb::FromPublisher { message: Some(message) })).await.expect("connected");
     }
 
-    async fn transfer(&self, resource: pb::Resource, to: Generation, from: Option<Generation>, bodies: &[Bytes], count: u64) {
+    async fn transfer(
+        &self,
+        resource: pb::Resource,
+        to: Generation,
+        from: Option<Generation>,
+        bodies: &[Bytes],
+        count: u64,
+    ) {
         self.transfer_with(resource, to, from, bodies, count, |_| {}).await;
     }
 
@@ -220,7 +230,7 @@ async fn ask(server: SocketAddr, name: &str) -> Option<i16> {
     query.extend_from_slice(&[0, 1, 0, 1]);
     socket.send(&query).await.ok()?;
     let mut reply = [0; 512];
-    let length = timeout(Duration::from_millis(200), socket.recv(&mut reply)).await.ok()?.ok()?;
+    let length = timeout(Duration::from_secs(2), socket.recv(&mut reply)).await.ok()?.ok()?;
     Some(if reply[7] == 1 { i16::from(reply[length - 1]) } else { -i16::from(reply[3] & 15) })
 }
 
@@ -259,7 +269,9 @@ async fn what_is_fed_is_answered_kept_and_resumed() {
     for (name, answer) in [("h251.lab.test", 99), ("h1.lab.test", -5), ("new.lab.test", 7), ("h2.lab.test", 2)] {
         assert_eq!(ask(server, name).await, Some(answer), "{name}");
     }
-    let report = connection.report(|report| report.counters.iter().any(|count| count.name == "refused" && count.value >= 2)).await;
+    let report = connection
+        .report(|report| report.counters.iter().any(|count| count.name == "refused" && count.value >= 2))
+        .await;
     assert_eq!(report.listening, [format!("udp {server}"), format!("tcp {server}")]);
 
     drop((connection, publisher));

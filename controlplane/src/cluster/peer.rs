@@ -17,6 +17,8 @@ pub(super) struct Peer {
     known: Mutex<Known>,
     /// Pushing is worth another try now.
     pub(super) poke: Notify,
+    /// Something contradicts what the last probe found.
+    pub(super) doubt: Notify,
 }
 
 /// What we know of a peer.
@@ -49,7 +51,7 @@ pub(super) struct Known {
 
 impl Peer {
     pub(super) fn new(address: String) -> Self {
-        Self { address, known: Mutex::default(), poke: Notify::new() }
+        Self { address, known: Mutex::default(), poke: Notify::new(), doubt: Notify::new() }
     }
 
     /// What we know; hold it no longer than it takes to look.
@@ -102,6 +104,14 @@ impl Peer {
         }
         known.acknowledged = known.acknowledged.max(seq);
         known.last_outbound_ok = Some(Time::now());
+        self.doubt_unless(known.reachable);
+    }
+
+    /// Has it probed again at once if what we met with speaks against the last probe.
+    fn doubt_unless(&self, agrees: bool) {
+        if !agrees {
+            self.doubt.notify_one();
+        }
     }
 
     /// A push has failed. Told when the reason is a new one.
@@ -111,6 +121,7 @@ impl Peer {
             warn!(peer = self.address, reason, "cannot push our records; trying again until it works");
         }
         known.last_outbound_error = Some(reason);
+        self.doubt_unless(!known.reachable);
     }
 
     /// A pull was answered, and the answer needed no refusal.
@@ -118,6 +129,7 @@ impl Peer {
         let mut known = self.known();
         known.last_pull_ok = Some(Time::now());
         known.last_pull_error = None;
+        self.doubt_unless(known.reachable);
     }
 
     /// A pull has failed. Told when the reason is a new one.
@@ -127,6 +139,7 @@ impl Peer {
             info!(peer = self.address, reason, "cannot pull this peer's records");
         }
         known.last_pull_error = Some(reason);
+        self.doubt_unless(!known.reachable);
     }
 
     /// It answered a ping. True if it had not before.

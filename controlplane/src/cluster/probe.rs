@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(30);
 /// Everything about one probe: connecting, authenticating, `pong`.
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Probes this peer until stopped, the first time at once.
+/// Probes this peer until stopped: at once, then at intervals, and whenever a push or pull speaks against the last probe.
 pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Peer>, stop: CancellationToken) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -22,6 +22,7 @@ pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Peer>, stop: Cancellation
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
+            () = peer.doubt.notified() => ticks.reset(),
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -1,6 +1,6 @@
 //! The cluster as people see it: in the JSON shape of existing nodes, with what they cannot say added.
 
-use super::{Shared, inbound::Counts, peer::Known, policy::Kind};
+use super::{CONFLICT_LASTS, Shared, inbound::Counts, peer::Known, policy::Kind};
 use crate::record::Time;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -124,6 +124,7 @@ impl Status {
         let (settings, view, faults) = (shared.settings(), shared.store.view(), shared.faults().clone());
         let peers: Vec<PeerStatus> =
             shared.peers().iter().map(|peer| PeerStatus::of(&peer.address, &peer.known())).collect();
+        let conflict = faults.conflict.filter(|(_, heard)| heard.elapsed() < CONFLICT_LASTS);
         Self {
             enabled: settings.enabled,
             node_id: shared.node_id(),
@@ -143,7 +144,7 @@ impl Status {
             listening: faults.listening,
             state_error: faults.state,
             listen_error: faults.listen,
-            node_id_conflict: faults.conflict,
+            node_id_conflict: conflict.map(|(text, _)| text),
             inbound: shared.inbound.snapshot(),
         }
     }

@@ -188,14 +188,11 @@ fn select(records: &Records, selection: &Selection) -> Result<Vec<Arc<Row>>, Edi
         return Err(refused("an id or a name is needed to say which record".to_owned()));
     };
     let name = tidy_name(name);
-    let kind = match selection.kind.as_deref().map(str::trim).filter(|kind| !kind.is_empty()) {
-        Some(text) => Some(text.to_ascii_uppercase()),
-        None => None,
-    };
+    let kind = selection.kind.as_deref().map(str::trim).filter(|kind| !kind.is_empty());
     let value = selection.value.as_deref().map(str::trim).filter(|value| !value.is_empty());
     let matching = records.of_name(&name).iter().filter(|row| {
         let record = &row.record;
-        kind.as_deref().is_none_or(|kind| record.type_text().eq_ignore_ascii_case(kind))
+        kind.is_none_or(|kind| record.type_text().eq_ignore_ascii_case(kind))
             && value.is_none_or(|value| {
                 let kind = record.kind().unwrap_or(RecordType(0));
                 record.normalised_value() == rdata::normalise(kind, value)

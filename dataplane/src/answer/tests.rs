@@ -200,7 +200,10 @@ fn rfc6604_s3_the_rcode_is_that_of_the_last_name() {
     let snapshot = lab();
     let message = ask("gone.lab.test", RecordType::A).message(&snapshot);
     assert_eq!(message.metadata.response_code, ResponseCode::NXDomain);
-    assert_eq!((owners(&message.answers), owners(&message.authorities)), (vec!["gone.lab.test.".into()], vec!["lab.test.".into()]));
+    assert_eq!(
+        (owners(&message.answers), owners(&message.authorities)),
+        (vec!["gone.lab.test.".into()], vec!["lab.test.".into()])
+    );
     let message = ask("alias.lab.test", RecordType::AAAA).message(&snapshot);
     assert_eq!(message.metadata.response_code, ResponseCode::NoError);
     assert_eq!(owners(&message.authorities), ["lab.test."]);
@@ -212,8 +215,7 @@ fn loops_and_long_chains_of_aliases_end() {
     assert_eq!(ask("ping.lab.test", RecordType::A).message(&snapshot).answers.len(), 2);
     assert_eq!(ask("self.lab.test", RecordType::A).message(&snapshot).answers.len(), 1);
     let names: Vec<_> = (0..40).map(|at| format!("n{at}.{}", "x".repeat(60))).collect();
-    let chain: Vec<_> =
-        names.windows(2).map(|pair| (pair[0].as_str(), RecordType::CNAME, 1, wire(&pair[1]))).collect();
+    let chain: Vec<_> = names.windows(2).map(|pair| (pair[0].as_str(), RecordType::CNAME, 1, wire(&pair[1]))).collect();
     let question = Ask { transport: Transport::Tcp, ..ask(&names[0], RecordType::A) };
     let answers = question.message(&serve(Rules::default(), &chain)).answers.len();
     assert_eq!(answers, MAX_CHAIN + 1, "the last one is given but not followed");
@@ -293,7 +295,11 @@ fn rfc2181_s9_what_does_not_fit_is_left_out_whole_and_tc_says_so() {
         (None, Transport::Tcp, 20, false),
     ] {
         let message = Ask { edns, transport, ..ask("big.lab.test", RecordType::TXT) }.message(&snapshot);
-        assert_eq!((message.answers.len(), message.metadata.truncation), (answers, truncated), "{edns:?} {transport:?}");
+        assert_eq!(
+            (message.answers.len(), message.metadata.truncation),
+            (answers, truncated),
+            "{edns:?} {transport:?}"
+        );
         assert_eq!(message.edns.is_some(), edns.is_some());
     }
     let over_64k = Ask { transport: Transport::Tcp, ..ask("huge.lab.test", RecordType::TXT) }.message(&snapshot);
@@ -390,7 +396,10 @@ fn flags_are_repeated_or_cleared() {
 fn the_root_zone_can_be_ours() {
     let snapshot = serve(Rules::default(), &[(".", RecordType::SOA, 9, soa(9))]);
     let message = ask("no.such.name", RecordType::A).message(&snapshot);
-    assert_eq!((message.metadata.response_code, owners(&message.authorities)), (ResponseCode::NXDomain, vec![".".into()]));
+    assert_eq!(
+        (message.metadata.response_code, owners(&message.authorities)),
+        (ResponseCode::NXDomain, vec![".".into()])
+    );
     assert_eq!(owners(&ask(".", RecordType::SOA).message(&snapshot).answers), ["."]);
 }
 
@@ -408,7 +417,9 @@ fn replies_fit_the_capacity_that_was_there() {
     let snapshot = lab();
     let mut reply = Vec::with_capacity(1232);
     let before = (reply.as_ptr(), reply.capacity());
-    for (question, kind) in [("www.lab.test", RecordType::A), ("alias.lab.test", RecordType::A), ("nope.lab.test", RecordType::A)] {
+    for (question, kind) in
+        [("www.lab.test", RecordType::A), ("alias.lab.test", RecordType::A), ("nope.lab.test", RecordType::A)]
+    {
         reply.clear();
         answer(&ask(question, kind).bytes(), Transport::Udp, &snapshot, &mut reply);
         assert_eq!((reply.as_ptr(), reply.capacity()), before);
@@ -417,7 +428,8 @@ fn replies_fit_the_capacity_that_was_there() {
 
 /// Names and types around those of `lab`, so that many hit.
 fn any_question() -> impl Strategy<Value = Ask> {
-    let label = prop::sample::select(vec!["www", "lab", "test", "big", "alias", "gone", "deep", "a", "home", "nas", "X"]);
+    let label =
+        prop::sample::select(vec!["www", "lab", "test", "big", "alias", "gone", "deep", "a", "home", "nas", "X"]);
     let kinds = prop::sample::select(vec![1u16, 2, 5, 6, 16, 28, 41, 250, 251, 252, 255, 65280]);
     let edns = prop::option::of((any::<u16>(), 0u8..2, any::<bool>()));
     let transport = prop::sample::select(vec![Transport::Udp, Transport::Tcp]);

@@ -99,7 +99,12 @@ pub struct Transfer {
 
 enum Content {
     Settings(Vec<u8>),
-    Records { builder: Box<Builder>, from: Option<Generation>, bodies: Option<Vec<Bytes>>, octets: usize },
+    Records {
+        builder: Box<Builder>,
+        from: Option<Generation>,
+        bodies: Option<Vec<Bytes>>,
+        octets: usize,
+    },
     /// Read, but not used.
     Ignored,
 }

@@ -154,4 +154,3 @@ fn next(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let whole = payload.len() >= GENERATIONS && crc32fast::hash(payload) == u32::from_le_bytes(checksum);
     whole.then_some((payload, after))
 }
-

@@ -33,7 +33,8 @@ pub(super) fn read(folder: &Path) -> Result<Option<(Generation, Settings)>, File
     if crc32fast::hash(body) != u32::from_le_bytes(*checksum) {
         return Err(FileError::damaged(&path, "its checksum does not match"));
     }
-    let generation = body.split_first_chunk::<8>().and_then(|(session, rest)| Some((session, rest.split_first_chunk()?)));
+    let generation =
+        body.split_first_chunk::<8>().and_then(|(session, rest)| Some((session, rest.split_first_chunk()?)));
     let (session, (number, message)) = generation.ok_or_else(|| FileError::damaged(&path, "it is cut short"))?;
     let generation = Generation { session: u64::from_le_bytes(*session), number: u64::from_le_bytes(*number) };
     let wire = pb::Settings::decode(message).map_err(|error| FileError::damaged(&path, error.to_string()))?;

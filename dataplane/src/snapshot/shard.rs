@@ -152,7 +152,8 @@ impl Shard {
         let used = slots.iter().filter(|slot| **slot != 0).count();
         let inside = slots.iter().all(|slot| *slot == 0 || offset(*slot) < blob.len());
         // A table without a free slot would let a probe run for ever.
-        let sound = used == entries as usize && (used < slots.len() || slots.is_empty()) && holes as usize <= blob.len();
+        let sound =
+            used == entries as usize && (used < slots.len() || slots.is_empty()) && holes as usize <= blob.len();
         (inside && sound).then_some(Self { blob, slots, entries, holes })
     }
 
