@@ -78,7 +78,7 @@ fn auth_is_as_captured(name: &str, dialogue: &Dialogue, vector: &Vector) {
 /// Waits for a dialogue of this kind that has ended.
 #[track_caller]
 fn ended_dialogue(name: &str, peer: &Listener, kind: &str) -> Dialogue {
-    eventually(&format!("{name}: a {kind:?} dialogue that the node ends"), PATIENCE * 2, || {
+    eventually(&format!("{name}: a {kind:?} dialogue that the node ends"), PATIENCE, || {
         let dialogues = peer.dialogues_of(kind);
         dialogues.into_iter().find(|dialogue| dialogue.closed).ok_or_else(|| format!("{:?}", peer.dialogues()))
     })
