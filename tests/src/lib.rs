@@ -5,6 +5,7 @@
 //! a fixed time. The clients here are small and independent of the programs they test: frames are put together by hand
 //! ([`peer`]), HTTP is written to a socket ([`http`]), and DNS messages are parsed by `hickory-proto` ([`dns`]).
 
+pub mod cluster;
 pub mod daemon;
 pub mod dns;
 pub mod http;
@@ -16,7 +17,8 @@ pub mod record;
 pub mod vector;
 pub mod wait;
 
+pub use cluster::Cluster;
 pub use daemon::Daemon;
-pub use node::{Cluster, Node, Plan};
+pub use node::{Node, Plan};
 pub use record::Record;
 pub use wait::{PATIENCE, eventually};

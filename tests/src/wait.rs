@@ -7,7 +7,7 @@ use std::{
 
 /// How long a claim waits before it gives up. Far above what anything here takes, because a busy machine with two
 /// slow cores must not make a true claim fail.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);

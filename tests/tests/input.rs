@@ -202,7 +202,7 @@ fn a_torn_tail_is_cut_off_and_said() {
     // Only the log counts: the mirror is read again, which may well bring the last record back.
     node.start_control();
     node.wait_healthy();
-    mentions(&node.control().said(), &[&log.to_string_lossy()]);
+    mentions(&node.control().said(), &["change log"]);
     let held = node.records();
     for number in 0..49 {
         assert!(held.contains(&Record::a(&format!("name-{number}.example"), "192.0.2.1")), "name-{number} is lost");

@@ -28,7 +28,8 @@ fn rfc6891_s6_only_who_sent_opt_gets_opt() {
     let mut message = question.edns(1232).message();
     message.edns.as_mut().expect("EDNS was asked for").set_version(1);
     let reply = exchange(node.dns(), &encode(&message)).expect("an answer");
-    assert_eq!(reply.code(), ResponseCode::BADVERS);
+    // 16 is BADVERS here; the parser calls it by its name in TSIG (RFC 6895 §2.3).
+    assert_eq!(u16::from(reply.code()), 16);
     assert_eq!(reply.message.edns.as_ref().map(Edns::version), Some(0));
     assert!(reply.message.answers.is_empty());
 }

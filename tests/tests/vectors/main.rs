@@ -28,8 +28,6 @@ pub(crate) struct Exception {
 pub(crate) enum Instead {
     /// `pull` is answered with `error`.
     PullRefused,
-    /// `auth_ok` carries the keys of our extension.
-    Extended,
     /// The store holds these records afterwards.
     Store(&'static [Expected]),
     /// No push at all.
@@ -58,11 +56,6 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         vector: "replica-still-applies-and-answers",
         rule: "R1: what a node has only applied it does not offer as its own",
         instead: Instead::PullRefused,
-    },
-    Exception {
-        vector: "auth-ok-key-case-and-extra-keys",
-        rule: "Our extension: a client that sent features is told ours",
-        instead: Instead::Extended,
     },
     Exception {
         vector: "apply-seq-equal",
@@ -146,8 +139,7 @@ fn every_vector_is_replayed_or_listed() {
 fn every_exception_names_its_rule() {
     for exception in EXCEPTIONS {
         let rule = exception.rule;
-        let named =
-            ["R1:", "R3:", "R5:", "R8, R9:", "Our extension:", "Strict out:"].iter().any(|name| rule.starts_with(name));
+        let named = ["R1:", "R3:", "R5:", "R8, R9:", "Strict out:"].iter().any(|name| rule.starts_with(name));
         assert!(named, "{}: {rule}", exception.vector);
     }
 }

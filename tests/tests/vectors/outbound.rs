@@ -12,6 +12,9 @@ use dnsplane_tests::{
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// Keys of `auth` that existing nodes do not send, and ignore.
+const EXTENSION: &[&str] = &["features", "node_id", "instance"];
+
 /// One node, one local change after another.
 const CHANGES: &[&str] = &[
     "push-after-post",
@@ -68,14 +71,14 @@ fn plan_with(vector: &Vector, peer: &Listener) -> Plan {
 fn auth_is_as_captured(name: &str, dialogue: &Dialogue, vector: &Vector) {
     let parsed: Value = serde_json::from_str(&dialogue.frames[0]).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut auth = parsed.as_object().cloned().unwrap_or_default();
-    auth.retain(|key, _| key != "features" && key != "node_id");
+    auth.retain(|key, _| !EXTENSION.contains(&key.as_str()));
     assert_eq!(Value::Object(auth), vector.frames[0].json(), "{name}");
 }
 
 /// Waits for a dialogue of this kind that has ended.
 #[track_caller]
 fn ended_dialogue(name: &str, peer: &Listener, kind: &str) -> Dialogue {
-    eventually(&format!("{name}: a {kind:?} dialogue that the node ends"), PATIENCE * 2, || {
+    eventually(&format!("{name}: a {kind:?} dialogue that the node ends"), PATIENCE, || {
         let dialogues = peer.dialogues_of(kind);
         dialogues.into_iter().find(|dialogue| dialogue.closed).ok_or_else(|| format!("{:?}", peer.dialogues()))
     })
