@@ -28,7 +28,7 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 pub(super) enum PullError {
     #[error(transparent)]
     Link(#[from] LinkError),
-    #[error("the peer has nothing to offer: {0}")]
+    #[error("the peer says: {0}")]
     PeerSays(String),
     #[error("the peer's answer was refused: {0}")]
     Bad(#[from] message::BadFrame),
