@@ -175,7 +175,7 @@ fn status(error: StoreError) -> Status {
     match error {
         StoreError::Refused(_) => Status::invalid_argument(text),
         StoreError::Disk { .. } | StoreError::Closed => Status::unavailable(text),
-        StoreError::Unreadable(_) => Status::failed_precondition(text),
+        StoreError::Unreadable(_) | StoreError::LocalWritesRejected => Status::failed_precondition(text),
     }
 }
 

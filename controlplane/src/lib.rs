@@ -16,6 +16,7 @@ pub mod sockets;
 pub mod status;
 pub mod store;
 
+mod live;
 mod run;
 
 pub use run::run;

@@ -5,6 +5,7 @@ use crate::{
     api::Api,
     cluster::{self, Cluster},
     config::{Config, Loaded, RecordsSource},
+    live::Live,
     publisher::{Planes, Publisher},
     sockets,
     status::{Listeners, Node},
@@ -15,13 +16,11 @@ use sd_notify::NotifyState;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
-    sync::watch,
     task::JoinSet,
 };
 use tokio_stream::wrappers::UnixListenerStream;
@@ -41,25 +40,24 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let doors = Doors::bind(&config).await?;
     let state = cluster::State::read(&config.folder);
     let (store, records_file) = open_store(&config, &state, &shutdown).await?;
-    let (_cluster_settings, cluster_updates) = watch::channel(Arc::new(cluster::Settings::from(&config.cluster)));
-    let cluster = Cluster::start(cluster_updates, state, store.clone(), config.folder.clone(), shutdown.clone());
+    let (live, updates) = Live::new(&path, &config, store.clone());
+    let cluster = Cluster::start(updates.cluster, state, store.clone(), config.folder.clone(), shutdown.clone());
     let planes = Planes::default();
     let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
-    let (_answering, answering_updates) = watch::channel(Arc::new(config.answering.clone()));
 
     let mut tasks = JoinSet::new();
-    let publisher = Publisher::service(store.clone(), answering_updates, planes, shutdown.clone());
+    let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
     let admin = Admin { store: store.clone(), cluster: cluster.clone(), node: node.clone() }.service();
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin), doors.admin, "admin", shutdown.clone()));
-    let token = config.api.as_ref().and_then(|api| api.token.as_ref()).map(|token| Arc::from(token.expose()));
-    let (_token, token) = watch::channel(token);
     for listener in doors.api {
-        let api = Api { store: store.clone(), cluster: cluster.clone(), node: node.clone(), token: token.clone() };
+        let api =
+            Api { store: store.clone(), cluster: cluster.clone(), node: node.clone(), token: updates.token.clone() };
         let shutdown = shutdown.clone();
         tasks.spawn(async move { api.serve(listener, shutdown).await.context("the REST API stopped") });
     }
     tasks.spawn(watchdog(store.clone(), shutdown.clone()));
+    tasks.spawn(live.follow_hangups(shutdown.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     info!(version = crate::status::VERSION, config = %path.display(), "control plane ready");
 

@@ -21,7 +21,14 @@ pub use recent::{SetKey, Touched};
 
 use crate::{hash::ContentHash, record::Record, records::Records};
 use dnsplane_proto::Generation;
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests that may wait for the writer; beyond that, callers wait to be let in.
@@ -147,6 +154,11 @@ pub enum StoreError {
     /// The records file could not be read back.
     #[error("{0}")]
     Unreadable(String),
+    /// This node is told to take changes from peers only.
+    #[error(
+        "this node rejects local writes (`cluster_reject_local_writes`); make the change on the node that owns the records"
+    )]
+    LocalWritesRejected,
     /// The store is being closed.
     #[error("the store is shutting down")]
     Closed,
@@ -189,6 +201,7 @@ pub struct Store {
     reloads: mpsc::Sender<oneshot::Sender<Result<Edited, StoreError>>>,
     recent: Arc<recent::Recent>,
     mirror: watch::Receiver<MirrorStatus>,
+    rejecting: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -212,8 +225,16 @@ impl Store {
         self.mirror.borrow().clone()
     }
 
+    /// Whether edits are refused from now on (`cluster_reject_local_writes`). Peers' snapshots and the records file are not.
+    pub fn reject_local_writes(&self, reject: bool) {
+        self.rejecting.store(reject, Ordering::Relaxed);
+    }
+
     /// Makes a local write. When this returns `Ok`, it is on disk.
     pub async fn edit(&self, edit: Edit, actor: impl Into<Actor>) -> Result<Edited, StoreError> {
+        if self.rejecting.load(Ordering::Relaxed) {
+            return Err(StoreError::LocalWritesRejected);
+        }
         self.ask(|reply| Request::Edit { edit, actor: actor.into(), reply }).await
     }
 

@@ -168,7 +168,8 @@ impl Store {
             })
             .map_err(|source| OpenError::Folder { path: opening.folder, source })?;
         let keeper = tokio::spawn(mirror.run(reload_inbox, shutdown));
-        Ok((Self { requests, views, reloads, recent, mirror: mirror_status }, keeper))
+        let rejecting = Arc::default();
+        Ok((Self { requests, views, reloads, recent, mirror: mirror_status, rejecting }, keeper))
     }
 }
 
