@@ -39,7 +39,10 @@ pub(super) fn text_of(body: Vec<u8>) -> String {
         }
         text
     });
-    let mut from = 0;
+    // Searching for one character is far faster than looking at each, and most frames hold few escapes or none.
+    let Some(mut from) = text.find('\\') else {
+        return text;
+    };
     while let Some(at) = lone_surrogate(text.as_bytes(), from) {
         text.replace_range(at..at + ESCAPE, "\\ufffd");
         from = at + ESCAPE;
