@@ -152,7 +152,10 @@ impl Record {
                 RecordType(0) => self.type_text().cmp(&other.type_text()),
                 _ => Ordering::Equal,
             })
-            .then_with(|| self.normalised_value().cmp(&other.normalised_value()))
+            .then_with(|| match self.value == other.value {
+                true => Ordering::Equal,
+                false => self.normalised_value().cmp(&other.normalised_value()),
+            })
     }
 
     /// Whether both say the same thing to a resolver: identity and TTL.
@@ -163,7 +166,16 @@ impl Record {
 
 /// Orders names without regard to ASCII case.
 pub fn cmp_names(a: &str, b: &str) -> Ordering {
-    a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    for (one, other) in a.iter().zip(b) {
+        if one != other {
+            match one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase()) {
+                Ordering::Equal => {}
+                unequal => return unequal,
+            }
+        }
+    }
+    a.len().cmp(&b.len())
 }
 
 /// Takes spaces around and dots after a name away; gives names with escapes their one spelling.

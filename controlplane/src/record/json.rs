@@ -16,7 +16,6 @@ use std::{borrow::Cow, fmt, io};
 impl Serialize for Record {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let details = self.details();
-        let time = |time: &Option<Time>| time.as_ref().map_or(ZERO, Time::as_str).to_owned();
         let mut map = serializer.serialize_map(None)?;
         if let Some(id) = &details.id {
             map.serialize_entry("id", id)?;
@@ -25,17 +24,21 @@ impl Serialize for Record {
         map.serialize_entry("type", &self.type_text())?;
         map.serialize_entry("value", self.value())?;
         map.serialize_entry("ttl", &self.ttl)?;
-        map.serialize_entry("added_on", &time(&details.added_on))?;
-        map.serialize_entry("updated_on", &time(&details.updated_on))?;
+        map.serialize_entry("added_on", time(&details.added_on))?;
+        map.serialize_entry("updated_on", time(&details.updated_on))?;
         if let Some(mac) = &details.mac {
             map.serialize_entry("mac", mac)?;
         }
         if details.cache_record {
             map.serialize_entry("cache_record", &true)?;
         }
-        map.serialize_entry("last_query", &time(&details.last_query))?;
+        map.serialize_entry("last_query", time(&details.last_query))?;
         map.end()
     }
+}
+
+fn time(time: &Option<Time>) -> &str {
+    time.as_ref().map_or(ZERO, Time::as_str)
 }
 
 impl<'de> Deserialize<'de> for Record {
@@ -167,17 +170,22 @@ impl<F: Formatter> Formatter for Escaping<F> {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
-            let (plain, special) = rest.split_at(at);
-            writer.write_all(plain.as_bytes())?;
-            let mut characters = special.chars();
-            if let Some(character) = characters.next() {
-                write!(writer, "\\u{:04x}", u32::from(character))?;
-            }
-            rest = characters.as_str();
+        let (octets, mut written) = (fragment.as_bytes(), 0);
+        for at in 0..octets.len() {
+            let (escaped, length): (&[u8], usize) = match octets[at] {
+                b'<' => (b"\\u003c", 1),
+                b'>' => (b"\\u003e", 1),
+                b'&' => (b"\\u0026", 1),
+                // U+2028 and U+2029 in UTF-8.
+                0xe2 if octets[at..].starts_with(&[0xe2, 0x80, 0xa8]) => (b"\\u2028", 3),
+                0xe2 if octets[at..].starts_with(&[0xe2, 0x80, 0xa9]) => (b"\\u2029", 3),
+                _ => continue,
+            };
+            writer.write_all(&octets[written..at])?;
+            writer.write_all(escaped)?;
+            written = at + length;
         }
-        writer.write_all(rest.as_bytes())
+        writer.write_all(&octets[written..])
     }
 }
 

@@ -291,7 +291,8 @@ fn seed(view: &mut View, opening: &Opening) {
     for (node_id, seq) in &seed.peer_seq {
         let seen = Arc::make_mut(&mut view.seen).entry(node_id.clone()).or_default();
         if *seq > seen.seq {
-            *seen = Seen { seq: *seq, applied: *seq, ..*seen };
+            // What came with it is not known.
+            *seen = Seen { seq: *seq, applied: *seq, ..Seen::default() };
         }
     }
 }
