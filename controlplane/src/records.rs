@@ -23,6 +23,20 @@ pub struct Row {
     pub order: u64,
     /// Number of the change that last wrote it.
     pub touched: u64,
+    /// [`name_hash`] of its name: rows are sorted by it first, which spares comparing names.
+    hash: u64,
+}
+
+impl Row {
+    /// A record at its place.
+    pub fn new(record: Record, order: u64, touched: u64) -> Self {
+        Self { hash: name_hash(record.name()), record, order, touched }
+    }
+
+    /// Orders rows within a shard: by the hash of the name, then by identity. Rows of one record set are side by side.
+    fn cmp_place(&self, hash: u64, record: &Record) -> Ordering {
+        self.hash.cmp(&hash).then_with(|| self.record.cmp_identity(record))
+    }
 }
 
 type Shard = Vec<Arc<Row>>;
@@ -47,12 +61,12 @@ impl Records {
     pub fn from_rows(rows: impl IntoIterator<Item = Row>) -> Self {
         let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new()).collect();
         for row in rows {
-            shards[shard_of(row.record.name())].push(Arc::new(row));
+            shards[shard_of(row.hash)].push(Arc::new(row));
         }
         let mut hash = ContentHash::default();
         let mut count = 0;
         for shard in &mut shards {
-            shard.sort_by(|a, b| a.record.cmp_identity(&b.record).then(a.order.cmp(&b.order)));
+            shard.sort_by(|a, b| a.cmp_place(b.hash, &b.record).then(a.order.cmp(&b.order)));
             shard.dedup_by(|later, first| later.record.cmp_identity(&first.record) == Ordering::Equal);
             shard.shrink_to_fit();
             count += shard.len();
@@ -78,14 +92,16 @@ impl Records {
 
     /// The row of this identity.
     pub fn get(&self, record: &Record) -> Option<&Arc<Row>> {
-        let shard = &self.shards[shard_of(record.name())];
-        shard.binary_search_by(|row| row.record.cmp_identity(record)).ok().map(|at| &shard[at])
+        let hash = name_hash(record.name());
+        let shard = &self.shards[shard_of(hash)];
+        shard.binary_search_by(|row| row.cmp_place(hash, record)).ok().map(|at| &shard[at])
     }
 
     /// Rows of one name, sorted by type and value.
     pub fn of_name(&self, name: &str) -> &[Arc<Row>] {
-        let shard = &self.shards[shard_of(name)];
-        &shard[equal_range(shard, |row| cmp_names(row.record.name(), name))]
+        let hash = name_hash(name);
+        let shard = &self.shards[shard_of(hash)];
+        &shard[equal_range(shard, |row| row.hash.cmp(&hash).then_with(|| cmp_names(row.record.name(), name)))]
     }
 
     /// Rows of one name and type.
@@ -119,16 +135,16 @@ impl Records {
         let mut shards = Vec::clone(&self.shards);
         let (mut count, mut hash) = (self.count, self.hash);
         for row in removed {
-            let shard = Arc::make_mut(&mut shards[shard_of(row.record.name())]);
-            if let Ok(at) = shard.binary_search_by(|held| held.record.cmp_identity(&row.record)) {
+            let shard = Arc::make_mut(&mut shards[shard_of(row.hash)]);
+            if let Ok(at) = shard.binary_search_by(|held| held.cmp_place(row.hash, &row.record)) {
                 hash.subtract(ContentHash::of(&shard.remove(at).record));
                 count -= 1;
             }
         }
         for row in added {
-            let shard = Arc::make_mut(&mut shards[shard_of(row.record.name())]);
+            let shard = Arc::make_mut(&mut shards[shard_of(row.hash)]);
             hash.add(ContentHash::of(&row.record));
-            match shard.binary_search_by(|held| held.record.cmp_identity(&row.record)) {
+            match shard.binary_search_by(|held| held.cmp_place(row.hash, &row.record)) {
                 Ok(at) => {
                     hash.subtract(ContentHash::of(&shard[at].record));
                     shard[at] = Arc::clone(row);
@@ -144,10 +160,13 @@ impl Records {
 }
 
 /// FNV-1a over the name without case: good enough to spread names, and the same in every run.
-fn shard_of(name: &str) -> usize {
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+pub fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0100_0000_01b3)
-    });
+    })
+}
+
+fn shard_of(hash: u64) -> usize {
     ((hash ^ (hash >> 32)) as usize) % SHARDS
 }
 
@@ -165,7 +184,7 @@ mod tests {
 
     fn row(name: u8, value: u8, ttl: u32) -> Arc<Row> {
         let record = Record::new(&format!("n{name}.test"), "A", &format!("192.0.2.{value}"), ttl);
-        Arc::new(Row { record, order: u64::from(name), touched: 0 })
+        Arc::new(Row::new(record, u64::from(name), 0))
     }
 
     proptest! {

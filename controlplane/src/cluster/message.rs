@@ -11,11 +11,11 @@ use crate::{
     store::View,
 };
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer, Serialize,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use std::{borrow::Cow, fmt, io};
+use std::{borrow::Cow, fmt};
 
 /// Longest `node_id` we take: existing nodes' are 21 characters, and every one seen is remembered.
 const MAX_NODE_ID: usize = 255;
@@ -195,6 +195,53 @@ impl<'de> Deserialize<'de> for Message<'de> {
     }
 }
 
+/// Reads a well-formed `records_full` in one pass; `None` means no more than that the two stages must look at it.
+pub(super) fn records_full_at_once(text: &str) -> Option<RecordsFull> {
+    let ours = text.starts_with("{\"type\":\"records_full\",");
+    let full = ours.then(|| serde_json::from_str::<RecordsFull>(text).ok()).flatten()?;
+    (full.node_id.len() <= MAX_NODE_ID).then_some(full)
+}
+
+impl<'de> Deserialize<'de> for RecordsFull {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FullVisitor;
+        impl<'de> Visitor<'de> for FullVisitor {
+            type Value = RecordsFull;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("records_full")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordsFull, A::Error> {
+                let mut full = RecordsFull { node_id: String::new(), seq: 0, timestamp: 0, records: Vec::new() };
+                let mut seen = [false; 5];
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    let known = ["type", "node_id", "seq", "timestamp_unix", "records"];
+                    let Some(at) = known.iter().position(|known| known.eq_ignore_ascii_case(&key)) else {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    };
+                    // A key given twice has rules of its own.
+                    if std::mem::replace(&mut seen[at], true) {
+                        return Err(serde::de::Error::custom("a key given twice"));
+                    }
+                    match at {
+                        0 => _ = map.next_value::<IgnoredAny>()?,
+                        1 => full.node_id = map.next_value::<Option<String>>()?.unwrap_or_default(),
+                        2 => full.seq = map.next_value::<Option<u64>>()?.unwrap_or_default(),
+                        3 => full.timestamp = map.next_value::<Option<i64>>()?.unwrap_or_default(),
+                        _ => {
+                            full.records = map.next_value::<Option<RecordList>>()?.map_or_else(Vec::new, |list| list.0)
+                        }
+                    }
+                }
+                Ok(full)
+            }
+        }
+        deserializer.deserialize_map(FullVisitor)
+    }
+}
+
 /// A list of records in which `null` is a record without anything.
 struct RecordList(Vec<Record>);
 
@@ -277,58 +324,44 @@ pub(super) struct TooLarge {
 
 /// Our records as a whole frame, byte for byte what an existing node would send.
 pub(super) fn snapshot(node_id: &str, view: &View) -> Result<Vec<u8>, TooLarge> {
-    struct Rows<'a>(&'a View);
-    impl Serialize for Rows<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_seq(self.0.records.in_order().into_iter().map(|row| &row.record))
-        }
-    }
     #[derive(Serialize)]
-    struct Snapshot<'a> {
+    struct Head<'a> {
         #[serde(rename = "type")]
         kind: &'a str,
         node_id: &'a str,
         seq: u64,
         #[serde(skip_serializing_if = "is_zero")]
         timestamp_unix: i64,
-        records: Option<Rows<'a>>,
+        records: (),
     }
     fn is_zero(seconds: &i64) -> bool {
         *seconds == 0
     }
-    let mut frame = Capped { bytes: vec![0; PREFIX], size: 0 };
-    let records = (!view.records.is_empty()).then_some(Rows(view));
-    let snapshot =
-        Snapshot { kind: "records_full", node_id, seq: view.own.seq, timestamp_unix: view.own.written_at, records };
+    let mut frame = vec![0; PREFIX];
+    let head =
+        Head { kind: "records_full", node_id, seq: view.own.seq, timestamp_unix: view.own.written_at, records: () };
     // Only writing can fail, and writing to memory does not.
-    let _ = json::to_writer(&mut frame, &snapshot);
-    if frame.size > MAX_FRAME {
-        return Err(TooLarge { size: frame.size });
-    }
-    frame.bytes[..PREFIX].copy_from_slice(&prefix_of(frame.size));
-    Ok(frame.bytes)
-}
-
-/// Keeps what fits into a frame and counts the rest.
-struct Capped {
-    bytes: Vec<u8>,
-    size: usize,
-}
-
-impl io::Write for Capped {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        self.size += part.len();
-        if self.size <= MAX_FRAME {
-            self.bytes.extend_from_slice(part);
-        } else {
-            self.bytes = Vec::new();
+    let _ = json::to_writer(&mut frame, &head);
+    let mut dropped = 0;
+    if !view.records.is_empty() {
+        frame.truncate(frame.len() - "null}".len());
+        for (separator, row) in std::iter::once(b'[').chain(std::iter::repeat(b',')).zip(view.records.in_order()) {
+            frame.push(separator);
+            json::append_record(&mut frame, &row.record);
+            if frame.len() > MAX_FRAME + PREFIX {
+                // Only its size is of interest now.
+                dropped += frame.len();
+                frame.clear();
+            }
         }
-        Ok(part.len())
+        frame.extend_from_slice(b"]}");
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    let size = dropped + frame.len() - PREFIX;
+    if size > MAX_FRAME {
+        return Err(TooLarge { size });
     }
+    frame[..PREFIX].copy_from_slice(&prefix_of(size));
+    Ok(frame)
 }
 
 #[cfg(test)]

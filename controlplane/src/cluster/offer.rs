@@ -5,7 +5,7 @@
 
 use super::{
     Shared,
-    message::{BadFrame, Message, RecordsFull, text_of},
+    message::{BadFrame, Message, RecordsFull, records_full_at_once, text_of},
     peer::Peer,
     policy::{self, Facts, Judgement, Kind},
 };
@@ -13,13 +13,14 @@ use crate::{
     config::InvalidRecords,
     hash::ContentHash,
     record::Record,
+    records::name_hash,
     store::{Offer, StoreError, Verdict},
 };
 use std::{
     cmp::Ordering,
     collections::HashMap,
     fmt,
-    hash::{BuildHasher, Hash, Hasher, RandomState},
+    hash::{BuildHasher, Hash, Hasher},
     sync::{Arc, OnceLock},
 };
 use tracing::{info, warn};
@@ -112,6 +113,9 @@ pub(super) async fn read(body: Vec<u8>) -> Request {
 
 fn understand(body: Vec<u8>) -> Request {
     let text = text_of(body);
+    if let Some(full) = records_full_at_once(&text) {
+        return Request::Records(Prepared::from(full));
+    }
     let message = match Message::parse(&text) {
         Ok(message) => message,
         Err(bad) => return Request::Bad(bad),
@@ -152,8 +156,9 @@ impl From<RecordsFull> for Prepared {
 
 /// Of several records with one identity the first stays.
 fn without_repeats(records: Vec<Record>) -> Vec<Record> {
-    let state = RandomState::new();
-    let mut places: HashMap<u64, usize> = HashMap::with_capacity(records.len());
+    let state = foldhash::quality::RandomState::default();
+    let mut places: foldhash::HashMap<u64, usize> =
+        HashMap::with_capacity_and_hasher(records.len(), Default::default());
     let mut kept: Vec<Record> = Vec::with_capacity(records.len());
     'records: for record in records {
         let mut key = identity_hash(&state, &record);
@@ -169,9 +174,9 @@ fn without_repeats(records: Vec<Record>) -> Vec<Record> {
     kept
 }
 
-fn identity_hash(state: &RandomState, record: &Record) -> u64 {
+fn identity_hash(state: &foldhash::quality::RandomState, record: &Record) -> u64 {
     let mut hasher = state.build_hasher();
-    record.name().bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+    hasher.write_u64(name_hash(record.name()));
     record.type_text().hash(&mut hasher);
     record.normalised_value().hash(&mut hasher);
     hasher.finish()

@@ -124,11 +124,8 @@ mod tests {
     use crate::record::Record;
 
     fn records(list: &[(&str, &str, &str)]) -> Records {
-        let rows = list.iter().zip(1..).map(|((name, kind, value), order)| Row {
-            record: Record::new(name, kind, value, 60),
-            order,
-            touched: 0,
-        });
+        let rows = list.iter().zip(1..);
+        let rows = rows.map(|((name, kind, value), order)| Row::new(Record::new(name, kind, value, 60), order, 0));
         Records::from_rows(rows)
     }
 

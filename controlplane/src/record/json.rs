@@ -61,29 +61,19 @@ impl<'de> Visitor<'de> for RecordVisitor {
         let mut ttl = 0;
         let mut details = Details::default();
         while let Some(Text(key)) = map.next_key::<Text<'de>>()? {
-            let is = |known: &str| key.eq_ignore_ascii_case(known);
-            if is("name") {
-                text_or_null(&mut map, &mut name)?;
-            } else if is("type") {
-                text_or_null(&mut map, &mut kind)?;
-            } else if is("value") {
-                text_or_null(&mut map, &mut value)?;
-            } else if is("ttl") {
-                ttl = map.next_value::<Option<u32>>()?.unwrap_or(ttl);
-            } else if is("id") {
-                details.id = boxed(&mut map)?;
-            } else if is("mac") {
-                details.mac = boxed(&mut map)?;
-            } else if is("added_on") {
-                details.added_on = moment(&mut map)?;
-            } else if is("updated_on") {
-                details.updated_on = moment(&mut map)?;
-            } else if is("last_query") {
-                details.last_query = moment(&mut map)?;
-            } else if is("cache_record") {
-                details.cache_record = map.next_value::<Option<bool>>()?.unwrap_or_default();
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            let lower = key.bytes().any(|byte| byte.is_ascii_uppercase()).then(|| key.to_ascii_lowercase());
+            match lower.as_deref().unwrap_or(&key) {
+                "name" => text_or_null(&mut map, &mut name)?,
+                "type" => text_or_null(&mut map, &mut kind)?,
+                "value" => text_or_null(&mut map, &mut value)?,
+                "ttl" => ttl = map.next_value::<Option<u32>>()?.unwrap_or(ttl),
+                "id" => details.id = boxed(&mut map)?,
+                "mac" => details.mac = boxed(&mut map)?,
+                "added_on" => details.added_on = moment(&mut map)?,
+                "updated_on" => details.updated_on = moment(&mut map)?,
+                "last_query" => details.last_query = moment(&mut map)?,
+                "cache_record" => details.cache_record = map.next_value::<Option<bool>>()?.unwrap_or_default(),
+                _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
         Ok(Record::with_details(&name, &kind, &value, ttl, details))
@@ -130,6 +120,46 @@ fn moment<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Time>, A::Error>
     match map.next_value::<Option<Text<'de>>>()? {
         Some(Text(text)) => Time::parse(&text).map_err(de::Error::custom),
         None => Ok(None),
+    }
+}
+
+/// Appends a record exactly as [`Serialize`] writes it. A snapshot for a peer is written for every change, so this is
+/// worth having beside the general way.
+pub fn append_record(out: &mut Vec<u8>, record: &Record) {
+    let details = record.details();
+    out.push(b'{');
+    if let Some(id) = &details.id {
+        append_text(out, "\"id\":", id);
+        out.push(b',');
+    }
+    append_text(out, "\"name\":", record.name());
+    append_text(out, ",\"type\":", &record.type_text());
+    append_text(out, ",\"value\":", record.value());
+    out.extend_from_slice(b",\"ttl\":");
+    out.extend_from_slice(record.ttl.to_string().as_bytes());
+    append_text(out, ",\"added_on\":", time(&details.added_on));
+    append_text(out, ",\"updated_on\":", time(&details.updated_on));
+    if let Some(mac) = &details.mac {
+        append_text(out, ",\"mac\":", mac);
+    }
+    if details.cache_record {
+        out.extend_from_slice(b",\"cache_record\":true");
+    }
+    append_text(out, ",\"last_query\":", time(&details.last_query));
+    out.push(b'}');
+}
+
+/// A key with its colon, and a string. Most strings need no escapes and are copied.
+fn append_text(out: &mut Vec<u8>, key: &str, text: &str) {
+    let plain = |byte: u8| !matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+    out.extend_from_slice(key.as_bytes());
+    if text.bytes().all(plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+    } else {
+        // A string always serialises, and memory always takes it.
+        let _ = to_writer(out, &text);
     }
 }
 
@@ -218,6 +248,18 @@ mod tests {
             assert!(read(bad).is_err(), "{bad}");
         }
         assert_eq!(read(r#"{"name":"a","ttl":1,"ttl":2}"#).unwrap().ttl, 2, "the last of two equal keys wins");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn both_ways_of_writing_a_record_say_the_same(name in ".{0,12}", value in ".{0,20}", id in ".{0,4}", mac in ".{0,4}", ttl: u32, flag: bool) {
+            let given = |text: String| Some(text).filter(|text| !text.is_empty()).map(Into::into);
+            let details = Details { id: given(id), mac: given(mac), cache_record: flag, ..Details::default() };
+            let record = Record::with_details(&name, "TXT", &value, ttl, details);
+            let mut appended = Vec::new();
+            append_record(&mut appended, &record);
+            proptest::prop_assert_eq!(String::from_utf8(appended), String::from_utf8(to_vec(&record).unwrap()));
+        }
     }
 
     #[test]

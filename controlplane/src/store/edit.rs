@@ -91,7 +91,7 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
 pub(super) fn difference(records: &Records, wanted: &[Record], keep: &HashSet<super::SetKey>) -> Plan {
     let kept = |record: &Record| !keep.is_empty() && keep.contains(&super::SetKey::of(record));
     let mut plan = Plan::default();
-    let mut matched = HashSet::with_capacity(wanted.len());
+    let mut matched: foldhash::HashSet<usize> = HashSet::with_capacity_and_hasher(wanted.len(), Default::default());
     let mut first_wins = HashSet::new();
     for record in wanted.iter().filter(|record| !kept(record)) {
         match records.get(record) {

@@ -92,7 +92,7 @@ impl Placed {
     }
 
     fn row(&self, touched: u64) -> Arc<Row> {
-        Arc::new(Row { record: self.1.clone(), order: self.0, touched })
+        Arc::new(Row::new(self.1.clone(), self.0, touched))
     }
 }
 

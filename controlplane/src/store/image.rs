@@ -112,7 +112,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<Image>, ImageError> {
             break before;
         }
         let Line(order, touched, record) = lines.parse()?;
-        rows.push(Row { record, order, touched });
+        rows.push(Row::new(record, order, touched));
     };
     let foot: Foot = lines.parse()?;
     let count = rows.len();

@@ -255,7 +255,7 @@ fn begin(opening: &Opening) -> Result<Ground, OpenError> {
     mirror::warn_of_faults(&opening.records_file, &records);
     let given = records.len();
     let number = u64::from(given > 0);
-    let rows = records.into_iter().zip(1..).map(|(record, order)| Row { record, order, touched: number });
+    let rows = records.into_iter().zip(1..).map(|(record, order)| Row::new(record, order, number));
     let records = Records::from_rows(rows);
     if records.len() < given {
         warn!(

@@ -11,8 +11,7 @@ fn store(edits: &[Edit]) -> Records {
 
 fn apply(records: &Records, edit: &Edit) -> Result<Records, EditRefused> {
     let plan = plan(records, edit)?;
-    let added =
-        plan.added.into_iter().map(|(order, record)| Arc::new(Row { record, order: order.unwrap_or(99), touched: 1 }));
+    let added = plan.added.into_iter().map(|(order, record)| Arc::new(Row::new(record, order.unwrap_or(99), 1)));
     Ok(records.with(&plan.removed, &added.collect::<Vec<_>>()))
 }
 
