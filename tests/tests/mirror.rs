@@ -1,6 +1,6 @@
 //! `dnsrecords.json` can be read and edited by hand, while the node runs and while it does not.
 
-use dnsplane_tests::{Cluster, Node, Plan, Record};
+use dnsplane_tests::{Cluster, Node, Plan, Record, node::TERMINATION_LIMIT};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -48,7 +48,7 @@ fn an_edit_made_while_the_node_was_down_is_noticed() {
     let [first, second] = [Record::a("first.example", "192.0.2.1"), Record::a("second.example", "192.0.2.2")];
     node.add(&first);
     eventually_mirrors(&mut node, std::slice::from_ref(&first));
-    node.control().kill();
+    assert!(node.control().terminate(TERMINATION_LIMIT).is_some(), "{}", node.logs());
     edit(&node, std::slice::from_ref(&second));
     node.start_control();
     node.wait_ready();

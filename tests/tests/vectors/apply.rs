@@ -84,11 +84,14 @@ fn snapshots_are_applied_or_ignored_as_captured() {
 }
 
 #[test]
-fn a_replica_applies_what_it_is_sent() {
+fn a_replica_applies_and_refuses_local_writes() {
     let vector = vector::named("replica-still-applies-and-answers");
     let node = plan(&vector).records(&[Record::a("keep.lab.test", "192.0.2.1")]).start_control();
     replay(&node, &vector);
     store_is_as_captured(&node, &vector);
+    let refused = node.request("POST", "/dns/records", Some(&Record::a("own.lab.test", "192.0.2.9").to_json()));
+    assert_eq!(refused.status, 403, "{refused:?}");
+    assert!(refused.json()["error"].is_string(), "{refused:?}");
 }
 
 #[test]

@@ -150,8 +150,11 @@ fn cluster_state_is_taken_over_and_kept() {
 #[test]
 fn the_status_has_the_keys_that_scripts_know() {
     let peers = ["127.0.0.1:1", "127.0.0.1:2"].map(|address| address.parse().expect("an address"));
-    let node = Plan::new("status").peers(&peers).start_control();
-    let ours = node.cluster_status();
+    let mut node = Plan::new("status").peers(&peers).start_control();
+    let ours = node.eventually("the cluster has started", |node| {
+        let status = node.cluster_status();
+        if status["peers"].is_array() { Ok(status) } else { Err(status.to_string()) }
+    });
     for path in STATUSES {
         let theirs: Value = serde_json::from_str(&file(path)).expect("a JSON file");
         for (key, value) in theirs.as_object().expect("an object") {
