@@ -33,7 +33,8 @@ fn main() -> ExitCode {
 
 fn start(args: &Args) -> anyhow::Result<()> {
     let path = Surroundings::of_this_process().locate(args.config.as_deref())?;
-    if !path.exists() && !args.check {
+    let created = !path.exists();
+    if created {
         Config::create_default(&path)?;
     }
     let loaded = Config::load(&path)?;
@@ -41,7 +42,7 @@ fn start(args: &Args) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     if args.check {
-        return check(&path, &loaded);
+        return check(&path, &loaded, created);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let outcome = runtime.block_on(dnsplane_cluster::run(path, loaded));
@@ -51,9 +52,12 @@ fn start(args: &Args) -> anyhow::Result<()> {
 }
 
 /// `--check`: what would be complained about at start.
-fn check(path: &std::path::Path, loaded: &Loaded) -> anyhow::Result<()> {
+fn check(path: &std::path::Path, loaded: &Loaded, created: bool) -> anyhow::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
+    if created {
+        writeln!(out, "{} was missing; created with defaults", path.display())?;
+    }
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }

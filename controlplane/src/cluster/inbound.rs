@@ -7,14 +7,23 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
+use tracing::warn;
 
 /// Senders shown. Those heard of longest ago make room.
 const MAX_SENDERS: usize = 256;
 
+/// Authentication failures are logged this far apart; the others are counted.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
+
 /// The counters, shared by all connections.
 #[derive(Debug, Default)]
-pub(super) struct Inbound(Mutex<Counts>);
+pub(super) struct Inbound {
+    counts: Mutex<Counts>,
+    /// When an authentication failure was last logged.
+    told: Mutex<Option<Instant>>,
+}
 
 /// What status shows of them.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -75,7 +84,7 @@ impl Incident {
 
 impl Inbound {
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For status.
@@ -94,13 +103,16 @@ impl Inbound {
         self.counts().turned_away += 1;
     }
 
-    /// A connection did not authenticate. True when it is the first, or the first for this reason.
-    pub(super) fn auth_failed(&self, from: SocketAddr, reason: &str) -> bool {
+    /// A connection did not authenticate. Logged now and then: strangers must not fill a disk.
+    pub(super) fn auth_failed(&self, from: SocketAddr, reason: &str) {
         let mut counts = self.counts();
         counts.auth_failures += 1;
-        let news = counts.last_auth_failure.as_ref().is_none_or(|last| last.reason != reason);
         counts.last_auth_failure = Some(Incident::new(from, reason.to_owned()));
-        news
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+            *told = Some(Instant::now());
+            warn!(%from, reason, "somebody did not authenticate (further failures within a minute are only counted)");
+        }
     }
 
     /// A frame could not be read; nothing of it was applied (R8).

@@ -50,9 +50,7 @@ pub(super) async fn connection(
     match timeout(AUTHENTICATE, connection.authenticate()).await {
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
-            if shared.inbound.auth_failed(from, &refusal) {
-                warn!(%from, reason = refusal, "a peer did not authenticate (the next ones for this reason are only counted)");
-            }
+            shared.inbound.auth_failed(from, &refusal);
             return connection.linger().await;
         }
         Err(_) => {

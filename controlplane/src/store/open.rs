@@ -222,6 +222,7 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
         Some(replayed) => {
             if replayed.torn > 0 {
                 warn!(
+                    folder = %folder.display(),
                     bytes = replayed.torn,
                     "cut an unfinished entry off the change log; nobody was told that it was done"
                 );
