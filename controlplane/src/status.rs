@@ -103,7 +103,11 @@ impl Node {
             problems
                 .push("no data plane is connected; is dnsplane-dns running with this node's feed socket?".to_owned());
         }
-        problems.extend(data_planes.iter().map(|plane| plane.listen_error.clone()).filter(|text| !text.is_empty()));
+        let of_planes = data_planes
+            .iter()
+            .flat_map(|plane| [&plane.listen_error, &plane.last_refusal].map(|text| (&plane.follower, text)));
+        let of_planes = of_planes.filter(|(_, text)| !text.is_empty());
+        problems.extend(of_planes.map(|(follower, text)| format!("data plane {follower}: {text}")));
         problems.extend(Some(records_file.problem.clone()).filter(|text| !text.is_empty()));
         ServerStatus {
             version: VERSION,

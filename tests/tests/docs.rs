@@ -169,7 +169,7 @@ fn every_command_that_is_shown_runs_or_is_listed() {
     for block in blocks().iter().filter(|block| ["sh", "console"].contains(&&*block.label)) {
         for line in block.commands().iter().filter(|line| runs(line)) {
             let line =
-                line.replace("DIR/", &format!("{folder}/")).replace("/tmp/dnsplane", &format!("{folder}/dnsplane"));
+                line.replace("/tmp/dnsplane", &format!("{folder}/dnsplane")).replace("DIR/", &format!("{folder}/"));
             let mut command = Command::new("bash");
             command.args(["-euo", "pipefail", "-c", &line]).current_dir(node.dir());
             command.env("PATH", &path).env("DNSPLANE_SOCKET", node.path("dnsplane.sock"));

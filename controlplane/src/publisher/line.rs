@@ -93,6 +93,7 @@ impl Line {
     ) -> Result<(), Gone> {
         let mut views = self.store.watch();
         let (first_settings, first_view) = (Arc::clone(&settings.borrow()), Arc::clone(&views.borrow()));
+        self.check_not_ahead(&first_view);
         self.greet(&first_settings, &first_view).await?;
         loop {
             let newest = Arc::clone(&settings.borrow_and_update());
@@ -112,6 +113,23 @@ impl Line {
                     Ok(None) | Err(_) => return Ok(()),
                 },
             }
+        }
+    }
+
+    /// A data plane cannot be ahead of the store that it got everything from, unless the store went back in time.
+    fn check_not_ahead(&self, view: &View) {
+        let ahead = self
+            .records
+            .held
+            .filter(|held| held.session == view.generation.session && held.number > view.generation.number);
+        if let Some(held) = ahead {
+            let text = format!(
+                "it serves {held}, which this store has not reached ({}): was the store restored from a backup? \
+                 Stop this data plane, delete its state folder and start it again",
+                view.generation
+            );
+            warn!("{text}");
+            self.place.update(|plane| plane.last_refusal = text);
         }
     }
 
@@ -220,7 +238,10 @@ impl Line {
 
     fn note_served(&self, resource: Resource, generation: Generation) {
         self.place.update(|plane| match resource {
-            Resource::Records => plane.records = Some(generation),
+            Resource::Records => {
+                plane.records = Some(generation);
+                plane.last_refusal.clear();
+            }
             _ => plane.settings = Some(generation),
         });
     }

@@ -40,7 +40,7 @@ pub struct PlaneStatus {
     pub transfers_delta: u64,
     /// Octets of both.
     pub bytes_sent: u64,
-    /// Why it last refused a transfer.
+    /// Why it refused the last transfer of records; empty once one was installed.
     pub last_refusal: String,
 }
 

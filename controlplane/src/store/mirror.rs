@@ -296,8 +296,9 @@ impl Note {
 /// Reads and parses the records file. The note says generation 0 until the caller knows better.
 pub(super) fn read_file(path: &Path) -> Result<Found, FileError> {
     let read = |source| FileError::Read { path: path.to_owned(), source };
-    let bytes = fs::read(path).map_err(read)?;
+    // Metadata first: an edit that comes in between is then seen as one at the next look.
     let metadata = fs::metadata(path).map_err(read)?;
+    let bytes = fs::read(path).map_err(read)?;
     let note = Note::of(&metadata, 0, hex(&Sha256::digest(&bytes)));
     let text = String::from_utf8_lossy(&bytes);
     let document: Document = serde_json::from_str(&text).map_err(|error| FileError::parse(path, &text, &error))?;
@@ -362,9 +363,11 @@ fn write_file(path: &Path, view: &View, pretty: bool) -> io::Result<Note> {
     out.write_all(b"\n")?;
     let file = out.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
-    let file = file.persist(path).map_err(|error| error.error)?;
+    // Before the file has its name: from then on somebody may edit it, and that must not be taken for ours.
+    let note = Note::of(&file.as_file().metadata()?, view.generation.number, hex(&out.sha.finalize()));
+    file.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()?;
-    Ok(Note::of(&file.metadata()?, view.generation.number, hex(&out.sha.finalize())))
+    Ok(note)
 }
 
 #[derive(Serialize)]
