@@ -110,6 +110,16 @@ impl Cluster {
         Self { shared, tasks }
     }
 
+    /// Returns once the settings have been acted on for the first time: peers can connect, or status says why not.
+    pub async fn settled(&self) {
+        let mut settled = self.shared.settled.subscribe();
+        let supervised = self.shared.faults().state.is_none();
+        if supervised {
+            // An error means that the cluster was told to stop; then there is nothing to wait for.
+            let _ = settled.wait_for(|settled| *settled).await;
+        }
+    }
+
     /// How things stand.
     pub fn status(&self) -> Status {
         Status::of(&self.shared)
@@ -171,6 +181,8 @@ struct Shared {
     faults: Mutex<Faults>,
     /// First pulls that have not ended yet; what was written before the start is pushed after them.
     first_pulls: watch::Sender<usize>,
+    /// The settings have been acted on at least once.
+    settled: watch::Sender<bool>,
     seq_at_start: AtomicU64,
     told_too_large: AtomicBool,
 }
@@ -202,6 +214,7 @@ impl Shared {
             budget: Budget::default(),
             faults: Mutex::default(),
             first_pulls: watch::Sender::new(0),
+            settled: watch::Sender::new(false),
             told_too_large: AtomicBool::new(false),
         }
     }
@@ -308,6 +321,7 @@ impl Supervisor {
                 self.stop().await;
                 true
             };
+            self.shared.settled.send_replace(true);
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 changed = latest.changed() => if changed.is_err() {

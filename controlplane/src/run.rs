@@ -42,6 +42,8 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let (store, records_file) = open_store(&config, &state, &shutdown).await?;
     let (live, updates) = Live::new(&path, &config, store.clone());
     let cluster = Cluster::start(updates.cluster, state, store.clone(), config.folder.clone(), shutdown.clone());
+    // Whoever sees the API answer may count on the peer port, too.
+    cluster.settled().await;
     let planes = Planes::default();
     let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
 
