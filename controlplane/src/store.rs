@@ -15,7 +15,7 @@ mod recent;
 mod writer;
 
 pub use edit::{Edit, EditRefused, NewRecord, Selection};
-pub use mirror::MirrorStatus;
+pub use mirror::{FileError, MirrorStatus};
 pub use open::{OpenError, Opening, Seed};
 pub use recent::{SetKey, Touched};
 

@@ -394,12 +394,15 @@ fn keys_without_effect_are_listed_when_they_ask_for_something() {
 #[test]
 fn files_of_existing_nodes_load() {
     for (name, text) in [
-        ("admin/after", include_str!("testdata/admin-after.json")),
-        ("admin/before", include_str!("testdata/admin-before.json")),
-        ("all-keys/saved-by-node", include_str!("testdata/all-keys-saved-by-node.json")),
-        ("all-keys/written-by-hand", include_str!("testdata/all-keys-written-by-hand.json")),
-        ("first-run", include_str!("testdata/first-run.json")),
-        ("ring", include_str!("testdata/ring.json")),
+        ("admin/after", include_str!("../../../tests/vectors/files/admin/dnsplane.after.json")),
+        ("admin/before", include_str!("../../../tests/vectors/files/admin/dnsplane.before.json")),
+        ("all-keys/saved-by-node", include_str!("../../../tests/vectors/files/all-keys/dnsplane.saved-by-node.json")),
+        (
+            "all-keys/written-by-hand",
+            include_str!("../../../tests/vectors/files/all-keys/dnsplane.written-by-hand.json"),
+        ),
+        ("first-run", include_str!("../../../tests/vectors/files/first-run/dnsplane.json")),
+        ("ring", include_str!("../../../tests/vectors/files/ring/dnsplane.json")),
     ] {
         let loaded = load(text).unwrap_or_else(|error| panic!("{name}: {error}"));
         // Keys that start with x_ were put there to be unknown.
@@ -408,11 +411,11 @@ fn files_of_existing_nodes_load() {
         assert_eq!(unknown.count(), 0, "{name}: {:?}", loaded.warnings);
         assert!(loaded.config.admin_socket.is_absolute(), "{name}");
     }
-    let loaded = load(include_str!("testdata/all-keys-written-by-hand.json")).unwrap();
+    let loaded = load(include_str!("../../../tests/vectors/files/all-keys/dnsplane.written-by-hand.json")).unwrap();
     assert_eq!(sockets(&loaded.config.answering.listen), "127.0.0.1:5351");
     assert_eq!(loaded.config.cluster.policy, SyncPolicy::PrimaryWriter);
     assert_eq!(loaded.config.records, RecordsSource::File("/srv/dnsplane/node-k/dnsrecords.json".into()));
-    let ring = config(include_str!("testdata/ring.json"));
+    let ring = config(include_str!("../../../tests/vectors/files/ring/dnsplane.json"));
     assert_eq!(ring.cluster.peers, ["127.0.0.1:7141", "127.0.0.1:7142"]);
 }
 
@@ -467,7 +470,7 @@ proptest::proptest! {
         cut in 0..40_usize,
         piece in "[\\[\\]{}\",:\\\\/a1\u{e9} \n-]{0,6}|null|true|\\{\\}|\\[1\\]|\"x\"",
     ) {
-        let whole = include_str!("testdata/all-keys-written-by-hand.json");
+        let whole = include_str!("../../../tests/vectors/files/all-keys/dnsplane.written-by-hand.json");
         let (start, end) = (at.min(whole.len()), (at + cut).min(whole.len()));
         let damaged = format!("{}{piece}{}", &whole[..start], &whole[end..]);
         match load(&damaged) {

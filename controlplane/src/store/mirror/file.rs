@@ -1,0 +1,252 @@
+//! The records file itself: how it is read, how it is written, and how it is recognised as ours.
+
+use crate::{
+    record::{Record, json},
+    store::View,
+};
+use serde::{Deserialize, Serialize, de};
+use sha2::{Digest, Sha256};
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+use tempfile::NamedTempFile;
+use tracing::warn;
+
+/// What we know of the file: which generation it holds, and how to tell that it is still that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct Note {
+    pub(in crate::store) number: u64,
+    size: u64,
+    modified: i128,
+    inode: u64,
+    sha256: String,
+}
+
+/// The file as found.
+pub(in crate::store) struct Found {
+    pub(in crate::store) records: Vec<Record>,
+    pub(in crate::store) note: Note,
+}
+
+/// Why the file could not be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It could not be read.
+    #[error("cannot read records file `{path}`: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's words.
+        source: io::Error,
+    },
+    /// It is not JSON of the right shape.
+    #[error("records file `{path}`, line {line}, column {column}{}: {fault}", field_text(.field))]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// Which field, such as `records[3].ttl`; empty if the text is no JSON.
+        field: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+}
+
+fn field_text(field: &str) -> String {
+    if matches!(field, "" | "." | "?") { String::new() } else { format!(" (`{field}`)") }
+}
+
+impl FileError {
+    /// Words a parser's error; reads the text again to tell which field it is about.
+    fn parse(path: &Path, text: &str, error: &serde_json::Error) -> Self {
+        let field = match serde_path_to_error::deserialize::<_, Document>(&mut serde_json::Deserializer::from_str(text))
+        {
+            Err(error) => error.path().to_string(),
+            Ok(_) => String::new(),
+        };
+        let (line, column) = (error.line(), error.column());
+        let fault = error.to_string();
+        let fault = fault.trim_end_matches(&format!(" at line {line} column {column}")).to_owned();
+        Self::Parse { path: path.to_owned(), line, column, field, fault }
+    }
+}
+
+impl Note {
+    /// Reads the note of an earlier run; none is as good as a broken one: then the file counts as edited.
+    pub(in crate::store) fn load(path: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(path).ok()?).ok()
+    }
+
+    /// The same file, holding this generation.
+    pub(in crate::store) fn at(self, number: u64) -> Self {
+        Self { number, ..self }
+    }
+
+    /// Writes it aside and renames. Losing it does no harm, so the folder is not fsynced.
+    pub(in crate::store) fn save(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(file.as_file(), self)?;
+        file.as_file().sync_data()?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn of(metadata: &fs::Metadata, number: u64, sha256: String) -> Self {
+        let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+        Self { number, size: metadata.len(), modified, inode: metadata.ino(), sha256 }
+    }
+
+    fn same_file(&self, metadata: &fs::Metadata) -> bool {
+        *self == Self::of(metadata, self.number, self.sha256.clone())
+    }
+}
+
+/// Reads and parses the records file. The note says generation 0 until the caller knows better.
+pub(in crate::store) fn read_file(path: &Path) -> Result<Found, FileError> {
+    let read = |source| FileError::Read { path: path.to_owned(), source };
+    // Metadata first: an edit that comes in between is then seen as one at the next look.
+    let metadata = fs::metadata(path).map_err(read)?;
+    let bytes = fs::read(path).map_err(read)?;
+    let note = Note::of(&metadata, 0, hex(&Sha256::digest(&bytes)));
+    let text = String::from_utf8_lossy(&bytes);
+    let document: Document = serde_json::from_str(&text).map_err(|error| FileError::parse(path, &text, &error))?;
+    Ok(Found { records: document.0, note })
+}
+
+/// Says which records cannot be served, a few of them in full.
+pub(in crate::store) fn warn_of_faults(path: &Path, records: &[Record]) {
+    let faulty = || records.iter().enumerate().filter(|(_, record)| !record.is_servable());
+    for (index, record) in faulty().take(5) {
+        let fault = record.fault().unwrap_or_default();
+        warn!(
+            "records file `{}`, record {}: `{} {} {}` is kept but not served: {fault}",
+            path.display(),
+            index + 1,
+            record.name(),
+            record.type_text(),
+            record.value()
+        );
+    }
+    match faulty().count() {
+        0..=5 => {}
+        count => warn!(
+            "records file `{}`: {count} records are kept but not served; `dnsplanectl record check` lists them",
+            path.display()
+        ),
+    }
+}
+
+/// The file's records if it is not what the note says, or if there is no note. A missing file is not an edit.
+pub(super) fn changed_file(path: &Path, note: Option<&Note>) -> Result<Option<Found>, FileError> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(FileError::Read { path: path.to_owned(), source }),
+    };
+    if note.is_some_and(|note| note.same_file(&metadata)) {
+        return Ok(None);
+    }
+    let bytes = fs::read(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+    if note.is_some_and(|note| note.sha256 == hex(&Sha256::digest(&bytes))) {
+        return Ok(None);
+    }
+    read_file(path).map(Some)
+}
+
+/// Writes all records aside, waits for the disk, renames.
+pub(super) fn write_file(path: &Path, view: &View, pretty: bool) -> io::Result<Note> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let file = NamedTempFile::new_in(folder)?;
+    if let Ok(old) = fs::metadata(path) {
+        file.as_file().set_permissions(fs::Permissions::from_mode(old.permissions().mode() & 0o777))?;
+    }
+    let mut out = Hashing { inner: BufWriter::with_capacity(1 << 20, file), sha: Sha256::new() };
+    let rows = view.records.in_order();
+    let document = Outgoing { records: Rows(&rows) };
+    if pretty {
+        json::to_writer_pretty(&mut out, &document)?
+    } else {
+        json::to_writer(&mut out, &document)?
+    }
+    out.write_all(b"\n")?;
+    let file = out.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    // Before the file has its name: from then on somebody may edit it, and that must not be taken for ours.
+    let note = Note::of(&file.as_file().metadata()?, view.generation.number, hex(&out.sha.finalize()));
+    file.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()?;
+    Ok(note)
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a> {
+    records: Rows<'a>,
+}
+
+struct Rows<'a>(&'a [&'a Arc<crate::records::Row>]);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|row| &row.record))
+    }
+}
+
+/// `{"records": [...]}`, where the key's case does not matter and `null` is an empty list.
+struct Document(Vec<Record>);
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DocumentVisitor;
+        impl<'de> de::Visitor<'de> for DocumentVisitor {
+            type Value = Document;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with the key `records`")
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+                let mut records = None;
+                while let Some(key) = map.next_key::<String>()? {
+                    if key.eq_ignore_ascii_case("records") {
+                        records = Some(map.next_value::<Option<Vec<Record>>>()?.unwrap_or_default());
+                    } else {
+                        map.next_value::<de::IgnoredAny>()?;
+                    }
+                }
+                records.map(Document).ok_or_else(|| de::Error::missing_field("records"))
+            }
+        }
+        deserializer.deserialize_map(DocumentVisitor)
+    }
+}
+
+/// Hashes what goes through it.
+struct Hashing<W> {
+    inner: W,
+    sha: Sha256,
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.sha.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
