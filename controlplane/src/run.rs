@@ -60,6 +60,7 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     }
     tasks.spawn(watchdog(store.clone(), shutdown.clone()));
     tasks.spawn(live.follow_hangups(shutdown.clone()));
+    tasks.spawn(mind_the_writer(store.clone(), shutdown.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     info!(version = crate::status::VERSION, config = %path.display(), "control plane ready");
 
@@ -183,6 +184,14 @@ async fn until_stopped(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Resul
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
         Some(ended) = tasks.join_next() => ended.context("a task of the control plane panicked")?,
+    }
+}
+
+/// A control plane that can no longer write must not linger: whoever started it starts it again.
+async fn mind_the_writer(store: Store, shutdown: CancellationToken) -> anyhow::Result<()> {
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        () = store.writer_ended() => Err(anyhow::anyhow!("the thread that writes records has ended; see above for why")),
     }
 }
 

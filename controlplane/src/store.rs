@@ -250,6 +250,11 @@ impl Store {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// Returns when the writer has ended, which it does not while anybody holds a handle: then it has panicked.
+    pub async fn writer_ended(&self) {
+        self.requests.closed().await;
+    }
+
     async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Request,

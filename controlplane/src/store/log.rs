@@ -35,6 +35,8 @@ pub(super) enum LogError {
 pub(super) struct Log {
     folder: PathBuf,
     session: u64,
+    /// Number in the segment's name.
+    first: u64,
     file: File,
     /// Bytes of the segment that hold entries known to be on disk.
     durable: u64,
@@ -80,7 +82,7 @@ impl Log {
     /// Starts a new segment for changes from `first` on.
     pub(super) fn create(folder: &Path, session: u64, first: u64) -> io::Result<Self> {
         let file = create_segment(folder, session, first)?;
-        Ok(Self { folder: folder.to_owned(), session, file, durable: HEADER, total: 0, dirty: false })
+        Ok(Self { folder: folder.to_owned(), session, first, file, durable: HEADER, total: 0, dirty: false })
     }
 
     /// Reads all segments in order, hands every payload to `visit`, and opens the last one for appending.
@@ -93,25 +95,24 @@ impl Log {
         let segments = segments(folder).map_err(|source| LogError::Read { path: folder.to_owned(), source })?;
         let mut total = 0;
         let mut last = None;
-        for (index, (_, path)) in segments.iter().enumerate() {
+        for (index, (first, path)) in segments.iter().enumerate() {
             let read = |source| LogError::Read { path: path.clone(), source };
             let bytes = fs::read(path).map_err(read)?;
             let is_last = index + 1 == segments.len();
             if is_last && (bytes.len() as u64) < HEADER {
                 // The power went while the segment was being created; nothing was written to it yet.
                 fs::remove_file(path).map_err(read)?;
-                let first = segments.last().map_or(1, |(first, _)| *first);
-                let log = Self::create(folder, session, first).map_err(read)?;
+                let log = Self::create(folder, session, *first).map_err(read)?;
                 return Ok(Some(Replayed { log: Self { total, ..log }, torn: bytes.len() as u64 }));
             }
             check_header(path, &bytes, session)?;
             let end = walk(path, &bytes, is_last, |payload| visit(path, payload))?;
             total += end - HEADER;
-            last = Some((path.clone(), end, bytes.len() as u64 - end));
+            last = Some((*first, path.clone(), end, bytes.len() as u64 - end));
         }
-        let Some((path, end, torn)) = last else { return Ok(None) };
+        let Some((first, path, end, torn)) = last else { return Ok(None) };
         let file = reopen(&path, end).map_err(|source| LogError::Read { path, source })?;
-        let log = Self { folder: folder.to_owned(), session, file, durable: end, total, dirty: false };
+        let log = Self { folder: folder.to_owned(), session, first, file, durable: end, total, dirty: false };
         Ok(Some(Replayed { log, torn }))
     }
 
@@ -139,6 +140,10 @@ impl Log {
 
     /// Goes on in a new segment, so that the older ones can be replaced by an image of everything before `first`.
     pub(super) fn roll(&mut self, first: u64) -> io::Result<()> {
+        if first == self.first {
+            // It begins there already; making it anew would lose what was learnt of peers since.
+            return Ok(());
+        }
         *self = Self::create(&self.folder, self.session, first)?;
         Ok(())
     }

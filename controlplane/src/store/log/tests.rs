@@ -40,6 +40,16 @@ fn what_was_appended_is_replayed_over_all_segments() {
 }
 
 #[test]
+fn rolling_to_where_the_segment_begins_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(folder.path(), SESSION, 5).unwrap();
+    log.append(&batch(&["{\"seen\":1}"])).unwrap();
+    log.roll(5).unwrap();
+    log.append(&batch(&["{\"seen\":2}"])).unwrap();
+    assert_eq!(replay(folder.path()).unwrap().0, ["{\"seen\":1}", "{\"seen\":2}"]);
+}
+
+#[test]
 fn a_torn_tail_is_cut_off_wherever_it_was_torn() {
     let (folder, path) = written();
     let whole = fs::read(&path).unwrap();
