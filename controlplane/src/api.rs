@@ -33,6 +33,8 @@ pub struct Api {
     pub cluster: Cluster,
     /// This node's status.
     pub node: Node,
+    /// Whether `/stats/dashboard/…` is there (`stats_dashboard_enabled`).
+    pub dashboard: bool,
     /// Token that callers must show; `None` lets everybody in (the bind address is loopback then).
     pub token: watch::Receiver<Option<Arc<str>>>,
 }
@@ -40,11 +42,12 @@ pub struct Api {
 impl Api {
     /// All routes.
     pub fn router(self) -> Router {
+        let dashboard = Router::new().route("/stats/dashboard/data", get(dashboard_data));
         Router::new()
             .route("/health", get(|| async { StatusCode::OK }))
             .route("/ready", get(ready))
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
-            .route("/stats/dashboard/data", get(dashboard_data))
+            .merge(if self.dashboard { dashboard } else { Router::new() })
             .merge(records::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))

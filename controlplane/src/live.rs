@@ -102,6 +102,7 @@ impl Live {
             ("server_socket", old.admin_socket != new.admin_socket),
             ("api, api_bind or apiport", doors(old) != doors(new)),
             ("file_locations.records_source", old.records != new.records),
+            ("stats_dashboard_enabled", old.dashboard != new.dashboard),
             ("pretty_json", old.pretty_json != new.pretty_json),
             ("log.log_severity", old.log != new.log),
         ];

@@ -52,10 +52,10 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let admin = Admin { store: store.clone(), cluster: cluster.clone(), node: node.clone() }.service();
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin), doors.admin, "admin", shutdown.clone()));
+    let api =
+        Api { store: store.clone(), cluster: cluster.clone(), node, dashboard: config.dashboard, token: updates.token };
     for listener in doors.api {
-        let api =
-            Api { store: store.clone(), cluster: cluster.clone(), node: node.clone(), token: updates.token.clone() };
-        let shutdown = shutdown.clone();
+        let (api, shutdown) = (api.clone(), shutdown.clone());
         tasks.spawn(async move { api.serve(listener, shutdown).await.context("the REST API stopped") });
     }
     tasks.spawn(watchdog(store.clone(), shutdown.clone()));
