@@ -16,6 +16,7 @@ pub mod sockets;
 pub mod status;
 pub mod store;
 
+mod aside;
 mod live;
 mod run;
 

@@ -75,6 +75,7 @@ impl State {
     /// Reads the file of this folder. Without one, this is a new node with an id of its own, not yet written.
     pub fn read(folder: &Path) -> Result<Self, StateError> {
         let path = folder.join(FILE_NAME);
+        crate::aside::sweep(&path);
         let mut state = match fs::read(&path) {
             Ok(bytes) => Self::parse(&bytes).map_err(|reason| StateError::Invalid { path, reason })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::default(),
@@ -118,7 +119,7 @@ impl State {
 
     /// Replaces the file of this folder: written aside, on disk, renamed, and the folder on disk as well.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
-        let mut aside = tempfile::Builder::new().prefix(".cluster_state-").tempfile_in(folder)?;
+        let mut aside = crate::aside::create(&folder.join(FILE_NAME))?;
         aside.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
         serde_json::to_writer_pretty(&mut aside, self)?;
         aside.flush()?;

@@ -62,7 +62,7 @@ pub(super) fn create(path: &Path, surroundings: &Surroundings) -> Result<(), Con
 fn write(path: &Path, surroundings: &Surroundings) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let socket = serde_json::to_string(&surroundings.admin_socket().to_string_lossy())?;
-    let mut aside = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
+    let mut aside = crate::aside::create(path)?; // mode 0600
     aside.write_all(TEXT.replace("@SERVER_SOCKET@", &socket).as_bytes())?;
     aside.as_file().sync_all()?;
     aside.persist_noclobber(path)?;

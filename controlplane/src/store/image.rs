@@ -8,6 +8,7 @@ use super::{
     entry::{Clock, Own, Sender},
 };
 use crate::{
+    aside,
     record::{Record, json},
     records::{Records, Row},
 };
@@ -20,7 +21,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tempfile::NamedTempFile;
 
 const FORMAT: u32 = 1;
 const NAME: &str = "image";
@@ -63,9 +63,14 @@ struct Foot {
 #[derive(Deserialize)]
 struct Line(u64, u64, Record);
 
+/// Where a store's image is.
+pub(super) fn path(folder: &Path) -> PathBuf {
+    folder.join(NAME)
+}
+
 /// Writes the image; returns its size. When this returns, it is on disk under its name.
 pub(super) fn write(folder: &Path, view: &View, clock: Clock) -> io::Result<u64> {
-    let file = NamedTempFile::new_in(folder)?;
+    let file = aside::create(&path(folder))?;
     let mut out = Summing { inner: BufWriter::with_capacity(1 << 20, file), crc: crc32fast::Hasher::new(), bytes: 0 };
     let seen = view.seen.iter().map(|(node_id, seen)| Sender::new(node_id, seen, None)).collect();
     let Generation { session, number } = view.generation;
@@ -77,14 +82,14 @@ pub(super) fn write(folder: &Path, view: &View, clock: Clock) -> io::Result<u64>
     out.line(&foot)?;
     let file = out.inner.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
-    file.persist(folder.join(NAME)).map_err(|error| error.error)?;
+    file.persist(path(folder)).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()?;
     Ok(out.bytes)
 }
 
 /// Reads the image; `None` if there is none.
 pub(super) fn read(folder: &Path) -> Result<Option<Image>, ImageError> {
-    let path = folder.join(NAME);
+    let path = path(folder);
     let file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -11,7 +11,10 @@ use super::{
     recent::Recent,
     writer::{self, Writer},
 };
-use crate::records::{Records, Row};
+use crate::{
+    aside,
+    records::{Records, Row},
+};
 use dnsplane_proto::Generation;
 use std::{
     collections::BTreeMap,
@@ -31,6 +34,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+/// What we know of the records file.
+const NOTE: &str = "records-file.json";
 
 /// Where a store is and what it starts from.
 #[derive(Clone, Debug)]
@@ -127,6 +133,10 @@ impl Store {
     /// cancelled and the file has been written a last time.
     pub fn open(opening: Opening, shutdown: CancellationToken) -> Result<(Self, JoinHandle<()>), OpenError> {
         let lock = lock(&opening.folder)?;
+        let note_path = opening.folder.join(NOTE);
+        for path in [&opening.records_file, &note_path, &image::path(&opening.folder)] {
+            aside::sweep(path);
+        }
         let mut ground = load(&opening)?;
         seed(&mut ground.view, &opening);
         let Ground { view, clock, log, recent, image_bytes, note } = ground;
@@ -151,7 +161,7 @@ impl Store {
         };
         let mirror = Mirror {
             path: opening.records_file,
-            note_path: opening.folder.join("records-file.json"),
+            note_path,
             pretty: opening.pretty,
             note,
             views: views.clone(),
@@ -232,7 +242,7 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
         None => Log::create(folder, view.generation.session, base + 1)
             .map_err(|source| OpenError::Folder { path: folder.clone(), source })?,
     };
-    let note = Note::load(&folder.join("records-file.json"));
+    let note = Note::load(&folder.join(NOTE));
     Ok(Ground { view, clock, log, recent, image_bytes: image.bytes, note })
 }
 
@@ -274,7 +284,7 @@ fn begin(opening: &Opening) -> Result<Ground, OpenError> {
     let image_bytes = image::write(folder, &view, clock).map_err(broken)?;
     let note = note.map(|note| note.at(number));
     if let Some(note) = &note {
-        note.save(&folder.join("records-file.json")).map_err(broken)?;
+        note.save(&folder.join(NOTE)).map_err(broken)?;
     }
     Ok(Ground { view, clock, log, recent: Recent::starting_at(number), image_bytes, note })
 }

@@ -1,6 +1,7 @@
 //! The records file itself: how it is read, how it is written, and how it is recognised as ours.
 
 use crate::{
+    aside,
     record::{Record, json},
     store::View,
 };
@@ -14,7 +15,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tempfile::NamedTempFile;
 use tracing::warn;
 
 /// What we know of the file: which generation it holds, and how to tell that it is still that.
@@ -92,8 +92,7 @@ impl Note {
 
     /// Writes it aside and renames. Losing it does no harm, so the folder is not fsynced.
     pub(in crate::store) fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let file = NamedTempFile::new_in(folder)?;
+        let file = aside::create(path)?;
         serde_json::to_writer(file.as_file(), self)?;
         file.as_file().sync_data()?;
         file.persist(path).map_err(|error| error.error)?;
@@ -165,7 +164,7 @@ pub(super) fn changed_file(path: &Path, note: Option<&Note>) -> Result<Option<Fo
 /// Writes all records aside, waits for the disk, renames.
 pub(super) fn write_file(path: &Path, view: &View, pretty: bool) -> io::Result<Note> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let file = NamedTempFile::new_in(folder)?;
+    let file = aside::create(path)?;
     if let Ok(old) = fs::metadata(path) {
         file.as_file().set_permissions(fs::Permissions::from_mode(old.permissions().mode() & 0o777))?;
     }
