@@ -5,7 +5,7 @@
 
 mod records;
 
-use crate::{cluster::Cluster, record::json, status::Build, status::Node, store::Store};
+use crate::{cluster::Cluster, config::Secret, record::json, status::Build, status::Node, store::Store};
 use axum::{
     Router,
     body::Body,
@@ -16,8 +16,7 @@ use axum::{
     routing::get,
 };
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
-use subtle::ConstantTimeEq;
+use std::time::Duration;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +35,7 @@ pub struct Api {
     /// Whether `/stats/dashboard/…` is there (`stats_dashboard_enabled`).
     pub dashboard: bool,
     /// Token that callers must show; `None` lets everybody in (the bind address is loopback then).
-    pub token: watch::Receiver<Option<Arc<str>>>,
+    pub token: watch::Receiver<Option<Secret>>,
 }
 
 impl Api {
@@ -97,13 +96,13 @@ async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> R
 }
 
 /// Whether the headers carry the token, as `Authorization: Bearer` or `X-API-Token`; compared in constant time.
-fn shows(headers: &HeaderMap, token: &str) -> bool {
+fn shows(headers: &HeaderMap, token: &Secret) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text("authorization").and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    bearer.or_else(|| text("x-api-token")).is_some_and(|shown| shown.as_bytes().ct_eq(token.as_bytes()).into())
+    bearer.or_else(|| text("x-api-token")).is_some_and(|shown| token.matches(shown))
 }
 
 async fn bound_time(request: Request, next: Next) -> Response {

@@ -85,6 +85,11 @@ impl fmt::Debug for ContentHash {
     }
 }
 
+/// Octets as hexadecimal digits.
+pub(crate) fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,6 +17,7 @@ pub mod status;
 pub mod store;
 
 mod aside;
+mod blocking;
 mod live;
 mod run;
 

@@ -5,7 +5,7 @@
 
 use crate::{
     cluster,
-    config::{Config, Loaded},
+    config::{Config, Loaded, Secret},
     store::Store,
 };
 use anyhow::Context;
@@ -29,7 +29,7 @@ pub(crate) struct Updates {
     /// For data planes.
     pub(crate) answering: watch::Receiver<Arc<Settings>>,
     /// For the REST API.
-    pub(crate) token: watch::Receiver<Option<Arc<str>>>,
+    pub(crate) token: watch::Receiver<Option<Secret>>,
 }
 
 /// The sending ends, and what is in force.
@@ -39,7 +39,7 @@ pub(crate) struct Live {
     store: Store,
     cluster: watch::Sender<Arc<cluster::Settings>>,
     answering: watch::Sender<Arc<Settings>>,
-    token: watch::Sender<Option<Arc<str>>>,
+    token: watch::Sender<Option<Secret>>,
 }
 
 impl Live {
@@ -110,6 +110,6 @@ impl Live {
     }
 }
 
-fn token_of(config: &Config) -> Option<Arc<str>> {
-    config.api.as_ref()?.token.as_ref().map(|token| Arc::from(token.expose()))
+fn token_of(config: &Config) -> Option<Secret> {
+    config.api.as_ref()?.token.clone()
 }

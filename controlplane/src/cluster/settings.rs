@@ -181,4 +181,15 @@ mod tests {
         let settings = Settings { peers: peers.map(str::to_owned).to_vec(), ..Settings::default() };
         assert_eq!(settings.peer_addresses(), ["192.0.2.1:7946", "[2001:db8::1]:7946", "ns2.lab.test:1"]);
     }
+
+    #[test]
+    fn every_address_that_the_configuration_accepts_is_listened_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dnsplane.json");
+        for text in [":7950", "127.0.0.1:7951", "[::1]:7952", "[::]:7953", "0.0.0.0:7954", " :7955 "] {
+            std::fs::write(&path, serde_json::json!({"cluster_listen_addr": text}).to_string()).unwrap();
+            let checked = config::Config::load(&path).unwrap().config.cluster;
+            assert_eq!(Settings::from(&checked).listen.port(), checked.listen[0].port(), "{text}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Our records as one frame, made once for all peers that need the same.
 
 use super::message::{self, TooLarge};
-use crate::store::View;
+use crate::{blocking::beside, store::View};
 use dnsplane_proto::Generation;
 use std::sync::{Arc, Weak};
 use tokio::sync::Mutex;
@@ -40,15 +40,8 @@ impl Snapshots {
             }
         }
         let (seq, node_id) = (of.1, of.2.clone());
-        let making = tokio::task::spawn_blocking(move || message::snapshot(&node_id, &view));
-        let made = match making.await {
-            Ok(made) => made.map(|frame| Arc::new(Snapshot { seq, frame })),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down, and whoever asked with it.
-                Err(_) => std::future::pending().await,
-            },
-        };
+        let made = beside(move || message::snapshot(&node_id, &view)).await;
+        let made = made.map(|frame| Arc::new(Snapshot { seq, frame }));
         *slot = Some(Slot { of, made: made.as_ref().map(Arc::downgrade).map_err(|too_large| *too_large) });
         made
     }

@@ -1,5 +1,6 @@
 //! Tokens: compared in constant time, and never shown by accident.
 
+use crate::hash::hex;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
@@ -27,8 +28,7 @@ impl Secret {
 
     /// SHA-256 in hex, by which people see that two nodes have the same token without seeing it; `None` if there is none.
     pub fn fingerprint(&self) -> Option<String> {
-        let digest = Sha256::digest(&self.0);
-        (!self.is_empty()).then(|| digest.iter().map(|octet| format!("{octet:02x}")).collect())
+        (!self.is_empty()).then(|| hex(&Sha256::digest(&self.0)))
     }
 
     /// The token itself, to be sent to a peer and nowhere else.

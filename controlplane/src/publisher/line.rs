@@ -92,18 +92,21 @@ impl Line {
         mut settings: watch::Receiver<Arc<Settings>>,
     ) -> Result<(), Gone> {
         let mut views = self.store.watch();
-        let (first_settings, first_view) = (Arc::clone(&settings.borrow()), Arc::clone(&views.borrow()));
+        let mut newest = Numbered::of(&settings.borrow_and_update());
+        let first_view = Arc::clone(&views.borrow());
         self.check_not_ahead(&first_view);
-        self.greet(&first_settings, &first_view).await?;
+        self.greet(&newest, &first_view).await?;
         loop {
-            let newest = Arc::clone(&settings.borrow_and_update());
             self.send_settings(&newest).await?;
             let view = Arc::clone(&views.borrow_and_update());
             self.send_records(&view).await?;
             let retry = [self.records.not_before, self.settings.not_before].into_iter().flatten().min();
             tokio::select! {
                 changed = views.changed() => changed.map_err(|_| Gone)?,
-                changed = settings.changed() => changed.map_err(|_| Gone)?,
+                changed = settings.changed() => {
+                    changed.map_err(|_| Gone)?;
+                    newest = Numbered::of(&settings.borrow_and_update());
+                }
                 () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {
                     self.records.not_before.take_if(|at| *at <= Instant::now());
                     self.settings.not_before.take_if(|at| *at <= Instant::now());
@@ -134,8 +137,8 @@ impl Line {
     }
 
     /// Says which resources are new enough as they are.
-    async fn greet(&mut self, settings: &Settings, view: &View) -> Result<(), Gone> {
-        let newest = [(Resource::Settings, settings_generation(settings)), (Resource::Records, view.generation)];
+    async fn greet(&mut self, settings: &Numbered, view: &View) -> Result<(), Gone> {
+        let newest = [(Resource::Settings, settings.generation), (Resource::Records, view.generation)];
         for (resource, generation) in newest {
             let held = self.standing(resource).and_then(|standing| standing.held);
             if held == Some(generation) {
@@ -147,13 +150,12 @@ impl Line {
         Ok(())
     }
 
-    async fn send_settings(&mut self, settings: &Settings) -> Result<(), Gone> {
-        let generation = settings_generation(settings);
+    async fn send_settings(&mut self, settings: &Numbered) -> Result<(), Gone> {
+        let Numbered { generation, body } = settings.clone();
         if !self.settings.wants(generation) {
             return Ok(());
         }
         self.settings.under_way = Some(generation);
-        let body = Bytes::from(dnsplane_proto::pb::feed::Settings::from(settings.clone()).encode_to_vec());
         let end = encode::end_of_single(&body);
         self.send(begin(Resource::Settings, generation, None)).await?;
         self.count(body.len() as u64, false);
@@ -266,10 +268,18 @@ fn begin(resource: Resource, generation: Generation, from: Option<Generation>) -
     Out::Begin(Begin { resource: resource.into(), generation: Some(generation.into()), from: from.map(Into::into) })
 }
 
-/// Settings are numbered by their content, so that a restart with the same configuration sends nothing.
-fn settings_generation(settings: &Settings) -> Generation {
-    let body = dnsplane_proto::pb::feed::Settings::from(settings.clone()).encode_to_vec();
-    let digest = Sha256::digest(&body);
-    let session = digest.iter().take(8).fold(0, |session, octet| session << 8 | u64::from(*octet));
-    Generation { session, number: 1 }
+/// Settings as they are sent, numbered by their content, so that a restart with the same configuration sends nothing.
+#[derive(Clone)]
+struct Numbered {
+    generation: Generation,
+    body: Bytes,
+}
+
+impl Numbered {
+    fn of(settings: &Settings) -> Self {
+        let body = Bytes::from(dnsplane_proto::pb::feed::Settings::from(settings.clone()).encode_to_vec());
+        let digest = Sha256::digest(&body);
+        let session = digest.iter().take(8).fold(0, |session, octet| session << 8 | u64::from(*octet));
+        Self { generation: Generation { session, number: 1 }, body }
+    }
 }

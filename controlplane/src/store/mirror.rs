@@ -11,6 +11,7 @@ pub use file::FileError;
 pub(super) use file::{Note, read_file, warn_of_faults};
 
 use super::{Edited, Request, StoreError, View, recent::Recent};
+use crate::blocking::beside;
 use file::{changed_file, write_file};
 use notify::{RecursiveMode, Watcher};
 use serde::Serialize;
@@ -111,7 +112,7 @@ impl Mirror {
     /// Takes a hand-edited file into the store.
     async fn take_in(&mut self, asked: bool) -> Result<Edited, StoreError> {
         let (path, note) = (self.path.clone(), self.note.clone());
-        let found = blocking(move || changed_file(&path, note.as_ref())).await;
+        let found = beside(move || changed_file(&path, note.as_ref())).await;
         let view = self.views.borrow().clone();
         let unchanged = || Edited {
             changed: false,
@@ -166,7 +167,7 @@ impl Mirror {
         let started = Instant::now();
         let view = self.views.borrow_and_update().clone();
         let (path, pretty) = (self.path.clone(), self.pretty);
-        let outcome = blocking(move || write_file(&path, &view, pretty)).await;
+        let outcome = beside(move || write_file(&path, &view, pretty)).await;
         self.last_took = started.elapsed();
         match outcome {
             Ok(note) => {
@@ -216,11 +217,4 @@ fn watch_folder(path: &Path, told: mpsc::Sender<()>) -> Option<notify::Recommend
         Ok(watcher)
     });
     started.inspect_err(|error| warn!(%error, "cannot watch the records file; looking every 30 s instead")).ok()
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

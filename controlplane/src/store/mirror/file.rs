@@ -2,6 +2,7 @@
 
 use crate::{
     aside,
+    hash::hex,
     record::{Record, json},
     store::View,
 };
@@ -244,8 +245,4 @@ impl<W: Write> Write for Hashing<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
