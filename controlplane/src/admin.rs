@@ -124,6 +124,46 @@ impl admin_server::Admin for Admin {
         }))
     }
 
+    async fn cluster_conflicts(&self, _: Request<pb::ConflictsRequest>) -> Result<Response<pb::Document>, Status> {
+        Err(Status::unimplemented("cluster conflicts"))
+    }
+
+    async fn cluster_restore(&self, _: Request<pb::RestoreRequest>) -> Result<Response<pb::EditReply>, Status> {
+        Err(Status::unimplemented("cluster restore"))
+    }
+
+    async fn cluster_peer_add(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        Err(Status::unimplemented("cluster peer add"))
+    }
+
+    async fn cluster_peer_remove(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        Err(Status::unimplemented("cluster peer remove"))
+    }
+
+    async fn cluster_peer_role(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        Err(Status::unimplemented("cluster peer set-role"))
+    }
+
+    async fn cluster_push(&self, _: Request<pb::PushRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        Err(Status::unimplemented("cluster push"))
+    }
+
+    async fn server_config(&self, _: Request<pb::ConfigRequest>) -> Result<Response<pb::Document>, Status> {
+        Err(Status::unimplemented("server config"))
+    }
+
+    async fn server_set(&self, _: Request<pb::SetRequest>) -> Result<Response<pb::SettingsReply>, Status> {
+        Err(Status::unimplemented("server set"))
+    }
+
+    async fn server_save(&self, _: Request<pb::SaveRequest>) -> Result<Response<pb::SettingsReply>, Status> {
+        Err(Status::unimplemented("server save"))
+    }
+
+    async fn server_load(&self, _: Request<pb::LoadRequest>) -> Result<Response<pb::SettingsReply>, Status> {
+        Err(Status::unimplemented("server load"))
+    }
+
     async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
         document(&self.node.server_status(Vec::new()))
     }
