@@ -214,6 +214,11 @@ impl Node {
         self.write("dnsplane.json", &format!("{:#}\n", self.config));
     }
 
+    /// Its name, which is its node id unless it was given another.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Its settings.
     pub fn config(&self) -> &Value {
         &self.config
