@@ -46,7 +46,8 @@ impl Clock {
 /// The path of the library.
 fn library() -> String {
     let candidates = fs::read_dir("/usr/lib").expect("/usr/lib can be read").flatten();
-    let found = candidates.map(|entry| entry.path().join(LIBRARY)).find(|path: &std::path::PathBuf| Path::is_file(path));
+    let found =
+        candidates.map(|entry| entry.path().join(LIBRARY)).find(|path: &std::path::PathBuf| Path::is_file(path));
     let found = found.expect("libfaketime is missing: apt-get install libfaketime");
     found.to_string_lossy().into_owned()
 }

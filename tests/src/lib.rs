@@ -26,7 +26,7 @@ pub use cluster::Cluster;
 pub use daemon::Daemon;
 pub use net::{Net, Shape};
 pub use node::{Node, Plan};
-pub use proxy::Proxy;
+pub use proxy::{BOTH, Proxy, Way};
 pub use random::Random;
 pub use record::Record;
 pub use wait::{PATIENCE, eventually};

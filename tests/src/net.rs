@@ -113,7 +113,11 @@ impl Net {
     pub fn eventually_agree(&self, what: &str, limit: Duration) -> String {
         eventually(&format!("{what}: all nodes agree"), limit, || {
             let hashes = self.hashes();
-            if hashes.iter().all(|hash| *hash == hashes[0]) { Ok(hashes[0].clone()) } else { Err(format!("{hashes:?}")) }
+            if hashes.iter().all(|hash| *hash == hashes[0]) {
+                Ok(hashes[0].clone())
+            } else {
+                Err(format!("{hashes:?}"))
+            }
         })
     }
 }

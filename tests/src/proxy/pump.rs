@@ -93,7 +93,8 @@ impl Pump {
                 return false;
             }
             let conditions = self.conditions();
-            let piece = conditions.rate.map_or(PIECE, |rate| (rate / PIECES_PER_SECOND).clamp(1, PIECE as u64) as usize);
+            let piece =
+                conditions.rate.map_or(PIECE, |rate| (rate / PIECES_PER_SECOND).clamp(1, PIECE as u64) as usize);
             match self.from.read(&mut buffer[..piece]) {
                 Ok(0) => open = false,
                 Ok(length) => flight.take_off(&buffer[..length], self.conditions()),

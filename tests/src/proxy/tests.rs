@@ -76,7 +76,10 @@ fn a_silent_link_says_nothing_and_closes_nothing() {
     }
     proxy.heal();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    assert!(round_trip(&mut stream, 10).is_err(), "a connection that lost something goes on as if nothing were missing");
+    assert!(
+        round_trip(&mut stream, 10).is_err(),
+        "a connection that lost something goes on as if nothing were missing"
+    );
     round_trip(&mut dial(&proxy), 10).unwrap();
 }
 

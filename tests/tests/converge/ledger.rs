@@ -100,7 +100,11 @@ impl Ledger {
                 }
             }
         }
-        println!("  {lost} of {} acknowledged states were lost, {} of them without a word", self.states(), missing.len());
+        println!(
+            "  {lost} of {} acknowledged states were lost, {} of them without a word",
+            self.states(),
+            missing.len()
+        );
         missing
     }
 

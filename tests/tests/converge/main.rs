@@ -29,7 +29,11 @@ fn survive(shape: Shape, policy: &str, writers: &[usize], seed: u64) -> (Net, Le
     let healed = Instant::now();
     // One more write, because existing nodes would need it; ours have to agree without, so it is not made.
     net.eventually_agree(&format!("{policy}, {shape}, seed {}", fate.seed()), PATIENCE);
-    println!("{policy}, {shape}: {:?}, agreed {:?} after the last cut link was mended", fate.summary(), healed.elapsed());
+    println!(
+        "{policy}, {shape}: {:?}, agreed {:?} after the last cut link was mended",
+        fate.summary(),
+        healed.elapsed()
+    );
     (net, fate.into_ledger())
 }
 
@@ -126,6 +130,12 @@ fn two_writers_cut_from_each_other_agree_or_say_that_they_differ() {
     assert_eq!(ledger.lost_without_a_word(&net.nodes), Vec::<String>::new());
     for node in &net.nodes {
         let peer: Value = node.cluster_status()["peers"][0].take();
-        println!("{}: hash_equal {}, differs {}, note {}", node.peer(), peer["hash_equal"], peer["differs"], peer["note"]);
+        println!(
+            "{}: hash_equal {}, differs {}, note {}",
+            node.peer(),
+            peer["hash_equal"],
+            peer["differs"],
+            peer["note"]
+        );
     }
 }

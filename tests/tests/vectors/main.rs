@@ -108,31 +108,11 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         rule: "R1: what a node has only applied it does not offer as its own; the store is as captured",
         instead: Instead::PullRefused,
     },
-    Exception {
-        vector: "policy-global-lww-older",
-        rule: "R1: the same",
-        instead: Instead::PullRefused,
-    },
-    Exception {
-        vector: "policy-global-lww-tie-lower-id",
-        rule: "R1: the same",
-        instead: Instead::PullRefused,
-    },
-    Exception {
-        vector: "policy-global-lww-tie-higher-id",
-        rule: "R1: the same",
-        instead: Instead::PullRefused,
-    },
-    Exception {
-        vector: "policy-global-lww-newer",
-        rule: "R1: the same",
-        instead: Instead::PullRefused,
-    },
-    Exception {
-        vector: "policy-global-lww-no-timestamp",
-        rule: "R1: the same",
-        instead: Instead::PullRefused,
-    },
+    Exception { vector: "policy-global-lww-older", rule: "R1: the same", instead: Instead::PullRefused },
+    Exception { vector: "policy-global-lww-tie-lower-id", rule: "R1: the same", instead: Instead::PullRefused },
+    Exception { vector: "policy-global-lww-tie-higher-id", rule: "R1: the same", instead: Instead::PullRefused },
+    Exception { vector: "policy-global-lww-newer", rule: "R1: the same", instead: Instead::PullRefused },
+    Exception { vector: "policy-global-lww-no-timestamp", rule: "R1: the same", instead: Instead::PullRefused },
     Exception {
         vector: "push-after-duplicate-post",
         rule: "R3: only a change of content advances the sequence and is pushed",
@@ -150,7 +130,8 @@ pub(crate) fn exception(vector: &str) -> Option<Instead> {
 
 #[test]
 fn every_vector_is_replayed_or_listed() {
-    let replayed: Vec<&str> = [inbound::replayed(), apply::replayed(), outbound::replayed(), policy::replayed()].concat();
+    let replayed: Vec<&str> =
+        [inbound::replayed(), apply::replayed(), outbound::replayed(), policy::replayed()].concat();
     let all = vector::all();
     for name in all.keys() {
         let times = replayed.iter().filter(|replayed| *replayed == name).count();

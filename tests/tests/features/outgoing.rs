@@ -1,0 +1,142 @@
+//! What our node sends.
+
+use crate::{ALL, eventually_holds, many, twin::Twin};
+use dnsplane_tests::{Node, PATIENCE, Plan, Record, eventually};
+use serde_json::{Value, json};
+
+/// Frames that any peer is sent, and those that need a feature.
+fn needs(kind: &str) -> Option<&'static str> {
+    match kind {
+        "auth" | "ping" | "pull" | "records_full" => None,
+        "records_ack" => Some("ack"),
+        "records_delta" => Some("delta"),
+        "records_begin" | "records_part" | "records_end" => Some("chunk"),
+        other => panic!("a frame of an unknown type: {other}"),
+    }
+}
+
+/// Keys that a peer may be sent: those of existing nodes, and those of features.
+fn keys(kind: &str, agreed: &[&str]) -> Vec<&'static str> {
+    let mut keys = match kind {
+        "auth" => vec!["token", "features", "node_id", "instance"],
+        "records_full" => vec!["node_id", "seq", "timestamp_unix", "records"],
+        "ping" | "pull" => vec![],
+        _ => return vec![],
+    };
+    if kind == "ping" && !agreed.is_empty() {
+        keys.extend(["hash", "time_ms", "timestamp_ms", "now_ms", "clock_ms"]);
+    }
+    keys
+}
+
+/// Waits until a peer made by hand holds what the node holds.
+#[track_caller]
+fn eventually_equal(what: &str, node: &Node, twin: &Twin) {
+    eventually(&format!("{what}: the peer holds what the node holds"), PATIENCE, || {
+        let (theirs, ours) = (twin.state().records.clone(), node.records());
+        if theirs == ours { Ok(()) } else { Err(format!("{theirs:?}, not {ours:?}\n{}", node.logs())) }
+    });
+}
+
+#[test]
+fn a_peer_is_sent_what_it_agreed_to_and_nothing_else() {
+    let alone = ALL.map(|feature| vec![feature]);
+    let all_but = ALL.map(|left_out| ALL.into_iter().filter(|feature| *feature != left_out).collect());
+    let subsets = [vec![], ALL.to_vec()].into_iter().chain(alone).chain(all_but);
+    for agreed in subsets {
+        let twin = Twin::start("twin", &agreed);
+        let address = twin.listener().address();
+        // Enough for several parts, so that a snapshot has to be cut where that was agreed.
+        let node = Plan::new("ours").peers(&[address]).records(&many("r", 3_000)).start_control();
+        for number in 0..3 {
+            node.add(&Record::a(&format!("new{number}.example"), "192.0.2.9"));
+            eventually_equal(&format!("{agreed:?}"), &node, &twin);
+        }
+        node.delete("r00007.example");
+        eventually_equal(&format!("{agreed:?}"), &node, &twin);
+        for frame in twin.listener().frames() {
+            let kind = frame["type"].as_str().unwrap_or_default();
+            let fine = needs(kind).is_none_or(|feature| agreed.contains(&feature));
+            assert!(fine, "{agreed:?} was agreed, and it was sent {}", shortened(&frame));
+            let known = keys(kind, &agreed);
+            let object = frame.as_object().expect("a frame is an object");
+            let odd = object.keys().find(|key| *key != "type" && !known.contains(&key.as_str()) && !known.is_empty());
+            assert_eq!(odd, None, "{agreed:?}: {}", shortened(&frame));
+        }
+        let state = twin.state();
+        assert_eq!(state.faults, Vec::<String>::new(), "{agreed:?}");
+        let connections = twin.listener().dialogues().len();
+        println!("{agreed:?}: {} snapshots, {} deltas, {connections} connections", state.snapshots, state.deltas);
+        if agreed.len() == ALL.len() {
+            assert!(state.deltas >= 3, "{} changes were sent as deltas: {state:?}", state.deltas);
+            assert!(state.snapshots <= 1, "{} times everything was sent", state.snapshots);
+        }
+    }
+}
+
+/// The beginning of a frame: some have a thousand records.
+fn shortened(frame: &Value) -> String {
+    frame.to_string().chars().take(300).collect()
+}
+
+#[test]
+fn every_delta_has_the_hashes_of_what_it_starts_from_and_what_it_leads_to() {
+    let twin = Twin::start("twin", &["keep", "ack", "delta"]);
+    let node = Plan::new("ours").peers(&[twin.listener().address()]).start_control();
+    node.add(&Record::new("first.example", "TXT", "\"one\"", 60));
+    eventually_equal("the first write", &node, &twin);
+    for number in 0..10 {
+        node.add(&Record::new(&format!("n{number}.example"), "CNAME", "first.example", 30 + number));
+    }
+    node.update(&json!({"name": "n3.example", "type": "CNAME", "value": "first.example", "ttl": 7}));
+    node.delete("n4.example");
+    eventually_equal("additions, an update and a deletion", &node, &twin);
+    let state = twin.state();
+    assert_eq!(state.faults, Vec::<String>::new());
+    assert!(state.deltas > 0, "{state:?}");
+    for frame in twin.listener().frames() {
+        if frame["type"] == "records_delta" {
+            let whole = ["seq", "timestamp_unix"].iter().all(|key| frame[*key].is_u64()) && frame["node_id"] == "ours";
+            assert!(whole, "{frame}");
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_cannot_use_a_delta_gets_everything() {
+    let twin = Twin::start("twin", &["keep", "ack", "delta"]);
+    let node = Plan::new("ours").peers(&[twin.listener().address()]).start_control();
+    node.add(&Record::a("one.example", "192.0.2.1"));
+    eventually_equal("the first write", &node, &twin);
+    twin.state().refuse = 1;
+    let before = twin.state().snapshots;
+    node.add(&Record::a("two.example", "192.0.2.2"));
+    eventually_equal("a refused delta", &node, &twin);
+    let after = twin.state().snapshots;
+    assert_eq!((after - before, twin.state().refuse), (1, 0), "after need_full a snapshot follows");
+    // It lost its records: what the node believes about it is wrong now, and the base hash says so.
+    twin.state().records.clear();
+    node.add(&Record::a("three.example", "192.0.2.3"));
+    eventually_equal("another base", &node, &twin);
+    eventually_holds(
+        &node,
+        &["one", "two", "three"].map(|name| {
+            let last = ["one", "two", "three"].iter().position(|known| *known == name).unwrap_or_default() + 1;
+            Record::a(&format!("{name}.example"), &format!("192.0.2.{last}"))
+        }),
+    );
+    assert_eq!(twin.state().faults, Vec::<String>::new());
+}
+
+#[test]
+fn a_peer_that_says_applied_but_holds_something_else_is_seen_to_differ() {
+    let twin = Twin::start("twin", &["keep", "ack"]);
+    let address = twin.listener().address();
+    let mut node = Plan::new("ours").peers(&[address]).start_control();
+    node.add(&Record::a("one.example", "192.0.2.1"));
+    eventually_equal("the first write", &node, &twin);
+    node.eventually("the status says that the peer holds the same", |node| {
+        let status = node.peer_status(address);
+        if status["hash_equal"] == true { Ok(()) } else { Err(status.to_string()) }
+    });
+}
