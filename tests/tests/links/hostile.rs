@@ -2,7 +2,7 @@
 
 use crate::{
     WRITES,
-    pulse::{Pulse, small},
+    pulse::{Pulse, alone, small},
 };
 use dnsplane_tests::{
     Node, Plan, Random, Record,
@@ -22,7 +22,7 @@ use std::{
 /// The largest frame.
 const LARGEST: usize = 64 << 20;
 /// Peers that send at once.
-const CROWD: usize = 4;
+const CROWD: usize = 2;
 /// Most memory that several frames of the largest size may cost at once, KiB: their octets, and the records read of them.
 const LARGE_FRAMES_KIB: u64 = 1 << 20;
 
@@ -112,6 +112,7 @@ fn largest(head: &str, filler: &str, tail: &str) -> Vec<u8> {
 
 #[test]
 fn frames_of_the_largest_size_cost_others_nothing_and_memory_a_bounded_amount() {
+    let _alone = alone();
     let (mut node, before) = node();
     let junk = largest(r#"{"type":"what is this","x":""#, "blah", r#""}"#);
     // Read to the end and refused then: it carries the node's own id.
@@ -137,6 +138,7 @@ fn frames_of_the_largest_size_cost_others_nothing_and_memory_a_bounded_amount() 
 
 #[test]
 fn peers_that_announce_much_and_send_little_hold_neither_memory_nor_anybody_up() {
+    let _alone = alone();
     let (mut node, before) = node();
     // More of them than large frames are read at once.
     let mut waiting: Vec<TcpStream> = Vec::new();
@@ -167,6 +169,7 @@ fn peers_that_announce_much_and_send_little_hold_neither_memory_nor_anybody_up()
 
 #[test]
 fn a_peer_that_sends_garbage_for_long_harms_nobody() {
+    let _alone = alone();
     let (mut node, before) = node();
     let seed = AtomicU64::new(77);
     let what = "garbage";

@@ -8,9 +8,12 @@ mod hostile;
 mod pulse;
 
 use dnsplane_tests::{BOTH, Net, Node, PATIENCE, Proxy, Record, Shape, Way, eventually};
-use pulse::{Pulse, small};
+use pulse::{Pulse, alone, small};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::{
+    sync::MutexGuard,
+    time::{Duration, Instant},
+};
 
 /// Writes of one measurement.
 const WRITES: usize = 300;
@@ -19,18 +22,20 @@ const WRITES: usize = 300;
 struct Trio {
     net: Net,
     before: Pulse,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl Trio {
     /// All is well, and measured.
     fn start() -> Self {
+        let alone = alone();
         let mut net = Net::prepare(3, Shape::Mesh, &json!({}));
         net.start_control();
         net.nodes[0].start_data();
         net.nodes[0].wait_ready();
         let before = Pulse::take(&mut net.nodes[0], "well", WRITES);
         net.eventually_agree("before the trouble", PATIENCE);
-        Self { net, before }
+        Self { net, before, _alone: alone }
     }
 
     /// Brings trouble over the links between the first and the second node and measures again; the third node must

@@ -4,11 +4,18 @@ use dnsplane_tests::{Node, Record, dns::Question, http::Connection};
 use std::{
     fmt,
     sync::atomic::{AtomicUsize, Ordering},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 /// Most memory that a node with a few thousand records and troublesome peers may hold, KiB.
 const MEMORY_KIB: u64 = 256 << 10;
+
+/// Claims that measure do so one after another: beside each other they would measure each other.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static MEASURING: Mutex<()> = Mutex::new(());
+    MEASURING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One measurement.
 #[derive(Debug)]
