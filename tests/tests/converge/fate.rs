@@ -1,8 +1,11 @@
 //! What happens to a cluster: writes, restarts, links that come and go.
 
 use crate::ledger::Ledger;
-use dnsplane_tests::{Net, Node, Proxy, Random, Record, node::TERMINATION_LIMIT};
+use dnsplane_tests::{BOTH, Net, Node, Proxy, Random, Record, node::TERMINATION_LIMIT};
 use std::{collections::BTreeMap, fmt};
+
+/// Octets per second on a slowed link.
+const SLOW: u64 = 2_000;
 
 /// Chance, and what it has done so far.
 pub(crate) struct Fate {
@@ -40,9 +43,13 @@ impl Fate {
     pub(crate) fn step(&mut self, net: &mut Net) {
         let deed = match self.random.within(0..100) {
             0..70 => self.write(net),
-            70..82 => self.on_a_pair(net, Proxy::cut, "cuts"),
-            82..92 => self.on_a_pair(net, Proxy::heal, "mended links"),
-            92..97 => self.restart(net, true),
+            70..80 => self.on_a_pair(net, Proxy::cut, "cuts"),
+            80..83 => self.on_a_pair(net, Proxy::silence, "silenced links"),
+            83..86 => {
+                self.on_a_pair(net, |link| BOTH.into_iter().for_each(|way| link.throttle(way, SLOW)), "slowed links")
+            }
+            86..94 => self.on_a_pair(net, Proxy::heal, "mended links"),
+            94..97 => self.restart(net, true),
             _ => self.restart(net, false),
         };
         *self.done.entry(deed).or_default() += 1;
