@@ -47,8 +47,7 @@ fn a_peer_is_sent_what_it_agreed_to_and_nothing_else() {
     for agreed in subsets {
         let twin = Twin::start("twin", &agreed);
         let address = twin.listener().address();
-        // Enough for several parts, so that a snapshot has to be cut where that was agreed.
-        let node = Plan::new("ours").peers(&[address]).records(&many("r", 3_000)).start_control();
+        let node = Plan::new("ours").peers(&[address]).records(&many("r", 300)).start_control();
         for number in 0..3 {
             node.add(&Record::a(&format!("new{number}.example"), "192.0.2.9"));
             eventually_equal(&format!("{agreed:?}"), &node, &twin);
@@ -109,12 +108,15 @@ fn a_peer_that_cannot_use_a_delta_gets_everything() {
     let node = Plan::new("ours").peers(&[twin.listener().address()]).start_control();
     node.add(&Record::a("one.example", "192.0.2.1"));
     eventually_equal("the first write", &node, &twin);
-    twin.state().refuse = 1;
+    // It says so again and again; in the end everything is sent, and before long.
+    twin.state().refuse = 100;
     let before = twin.state().snapshots;
     node.add(&Record::a("two.example", "192.0.2.2"));
     eventually_equal("a refused delta", &node, &twin);
     let after = twin.state().snapshots;
-    assert_eq!((after - before, twin.state().refuse), (1, 0), "after need_full a snapshot follows");
+    let tried = 100 - std::mem::take(&mut twin.state().refuse);
+    assert_eq!(after - before, 1, "after need_full a snapshot follows");
+    assert!((1..5).contains(&tried), "{tried} deltas were tried before");
     // It lost its records: what the node believes about it is wrong now, and the base hash says so.
     twin.state().records.clear();
     node.add(&Record::a("three.example", "192.0.2.3"));
@@ -130,14 +132,36 @@ fn a_peer_that_cannot_use_a_delta_gets_everything() {
 }
 
 #[test]
-fn a_peer_that_says_applied_but_holds_something_else_is_seen_to_differ() {
+fn a_large_store_goes_in_parts_where_that_was_agreed() {
+    for features in [&["keep", "ack", "chunk"][..], &["keep", "ack"]] {
+        let twin = Twin::start("twin", features);
+        let node = Plan::new("ours").peers(&[twin.listener().address()]).records(&many("r", 20_000)).start_control();
+        node.add(&Record::a("one.example", "192.0.2.1"));
+        eventually(&format!("{features:?}: the peer has it all"), PATIENCE, || match twin.state().records.len() {
+            20_001 => Ok(()),
+            count => Err(format!("{count} records\n{}", node.logs())),
+        });
+        let parts = twin.listener().frames().iter().filter(|frame| frame["type"] == "records_part").count();
+        println!("20,001 records to a peer with {features:?}: {parts} parts");
+        assert_eq!(parts > 1, features.contains(&"chunk"));
+        assert_eq!(twin.state().faults, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_peer_that_holds_something_else_is_seen_to() {
     let twin = Twin::start("twin", &["keep", "ack"]);
     let address = twin.listener().address();
     let mut node = Plan::new("ours").peers(&[address]).start_control();
-    node.add(&Record::a("one.example", "192.0.2.1"));
-    eventually_equal("the first write", &node, &twin);
-    node.eventually("the status says that the peer holds the same", |node| {
-        let status = node.peer_status(address);
-        if status["hash_equal"] == true { Ok(()) } else { Err(status.to_string()) }
-    });
+    for (name, equal) in [("one.example", true), ("two.example", false)] {
+        if !equal {
+            twin.state().drops = true;
+        }
+        node.add(&Record::a(name, "192.0.2.1"));
+        node.eventually(&format!("the status says that the peer holds the same: {equal}"), |node| {
+            let status = node.peer_status(address);
+            let acknowledged = status["acknowledged_seq"] == node.cluster_status()["local_seq"];
+            if acknowledged && status["hash_equal"] == equal { Ok(()) } else { Err(status.to_string()) }
+        });
+    }
 }

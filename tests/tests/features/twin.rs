@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) deltas: usize,
     /// Deltas that it is still going to refuse with `need_full`.
     pub(crate) refuse: usize,
+    /// It says that it has applied what it throws away.
+    pub(crate) drops: bool,
     /// What was wrong with what it was sent.
     pub(crate) faults: Vec<String>,
     /// Parts of a snapshot that has begun.
@@ -68,6 +70,7 @@ impl State {
             "ping" if self.agreed("keep") => {
                 Some(vec![json!({"type": "pong", "hash": content::hash(&self.records)}).to_string()])
             }
+            "records_full" if self.drops => Some(self.acknowledge(frame, "applied")),
             "records_full" => {
                 self.records = Record::list(&frame["records"]);
                 self.snapshots += 1;

@@ -43,9 +43,11 @@ fn state_is_as_captured(node: &mut Node, captured: &str) {
 
 #[test]
 fn only_writers_of_the_list_are_applied_as_captured() {
-    let mut node = plan(&vector::named(PRIMARY_WRITER[0])).start_control();
-    // A write of its own, so that it answers pulls (R1).
-    node.add(&Record::a("keep.lab.test", "192.0.2.1"));
+    let first = vector::named(PRIMARY_WRITER[0]);
+    let mut node = plan(&first).records(&[Record::a("keep.lab.test", "192.0.2.1")]).start_control();
+    // Written to, so that it answers pulls (R1).
+    node.add(&Record::a("gone.lab.test", "192.0.2.1"));
+    node.delete("gone.lab.test");
     for name in PRIMARY_WRITER {
         let vector = vector::named(name);
         replay(&node, &vector);
