@@ -1,7 +1,7 @@
 //! A snapshot that comes in parts: gathered, and applied as one or not at all.
 
 use super::{
-    extension::Begin,
+    extension::{Begin, PART},
     message::BadFrame,
     offer::{Gathered, Prepared},
 };
@@ -25,6 +25,10 @@ impl Incoming {
 
     /// Takes a part in, which came in a frame of this length.
     pub(super) fn part(&mut self, records: Vec<Record>, octets: usize) -> Result<(), BadFrame> {
+        if octets > PART {
+            let fault = format!("a part of {octets} bytes; one may have {PART}");
+            return Err(BadFrame::Field { key: "records", fault });
+        }
         self.octets += octets;
         if self.octets > MAX_TOTAL {
             let fault = format!("the parts of the snapshot are longer than {MAX_TOTAL} bytes together");
