@@ -10,6 +10,7 @@ mod content;
 mod extension;
 mod features;
 mod frame;
+mod gathered;
 mod history;
 mod inbound;
 mod link;
