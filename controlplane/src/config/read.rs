@@ -25,6 +25,11 @@ pub(super) struct Read {
     pub(super) warnings: Vec<String>,
 }
 
+/// Whether the keys of this object (`log`) are matched without case.
+pub(super) fn case_free(object: &str) -> bool {
+    CASE_FREE.contains(&object)
+}
+
 /// Reads the octets of the file at `path`.
 pub(super) fn read(path: &Path, octets: &[u8]) -> Result<Read, ConfigError> {
     let text = str::from_utf8(octets)
@@ -51,7 +56,7 @@ pub(super) fn read(path: &Path, octets: &[u8]) -> Result<Read, ConfigError> {
 
 /// An object without comments, and with its keys in lower case if their case is free.
 fn tidied(object: &str, keys: Map<String, Value>) -> Map<String, Value> {
-    let case_free = CASE_FREE.contains(&object);
+    let case_free = case_free(object);
     let tidy_one = |(key, value): (String, Value)| {
         let inner = if object.is_empty() { key.clone() } else { format!("{object}.{key}") };
         let value = match value {
