@@ -141,7 +141,7 @@ async fn open_store(
     state: &Result<cluster::State, cluster::StateError>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Store, tokio::task::JoinHandle<()>)> {
-    let RecordsSource::File(records_file) = config.records.clone();
+    let RecordsSource::File { path: records_file, .. } = config.records.clone();
     let opening = Opening {
         folder: config.folder.join("store"),
         records_file,
