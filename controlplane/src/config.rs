@@ -163,16 +163,13 @@ impl Config {
 /// The text of a file.
 pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
     let octets = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    String::from_utf8(octets).map_err(|fault| ConfigError::NotText {
-        path: path.to_owned(),
-        offset: fault.utf8_error().valid_up_to(),
-    })
+    String::from_utf8(octets)
+        .map_err(|fault| ConfigError::NotText { path: path.to_owned(), offset: fault.utf8_error().valid_up_to() })
 }
 
 /// Checks a text as if the file at `path` held it.
 pub(crate) fn understand(path: &Path, text: &str, surroundings: &Surroundings) -> Result<Understood, ConfigError> {
-    let folder =
-        std::path::absolute(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let folder = std::path::absolute(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = folder.parent().unwrap_or(Path::new("/"));
     let read = read::read(path, text)?;
     match check::check(&read.file, &read.meant, folder, surroundings) {

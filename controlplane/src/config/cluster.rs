@@ -145,7 +145,8 @@ fn warn(cluster: &Cluster, complaints: &mut Complaints) {
         );
     }
     if cluster.admin && cluster.admin_token.is_none() {
-        complaints.warn("`cluster_admin` is true and `cluster_admin_token` is empty: no peer lets us change its settings");
+        complaints
+            .warn("`cluster_admin` is true and `cluster_admin_token` is empty: no peer lets us change its settings");
     }
     for peer in cluster.peers.iter().filter(|peer| !can_be_dialled(peer)) {
         complaints.warn(&format!(

@@ -189,9 +189,9 @@ pub(super) fn syntax(path: &Path, text: &str, error: &serde_json::Error) -> Conf
 impl Excerpt {
     fn of(text: &str, position: Position) -> Self {
         let line = text.lines().nth(position.line - 1).unwrap_or_default();
-        let mut before = text.lines().take(position.line - 1).filter(|line| !line.trim().is_empty());
+        let before = text.lines().take(position.line - 1).filter(|line| !line.trim().is_empty()).last();
         // A line with a token in it is not for logs, and one after the token's name may be one.
-        let secret = is_secret(line) || before.next_back().is_some_and(|line| line.trim_end().ends_with(':') || is_secret(line));
+        let secret = is_secret(line) || before.is_some_and(|line| line.trim_end().ends_with(':') || is_secret(line));
         let hidden = secret || line.chars().count() > 160;
         Self((!hidden).then(|| (line.replace('\t', " "), position.column)))
     }

@@ -64,9 +64,9 @@ impl Setting {
     pub fn named(key: &str) -> Result<&'static Self, UnknownKey> {
         let known = |setting: &&Self| setting.key == key || setting.old.contains(&key);
         Self::all().iter().find(known).ok_or_else(|| {
-            let inside = Self::all().iter().find(|setting| {
-                setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))
-            });
+            let inside = Self::all()
+                .iter()
+                .find(|setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')));
             match inside {
                 Some(setting) => UnknownKey::Object { key: key.to_owned(), example: setting.key },
                 None => UnknownKey::Unknown { key: key.to_owned(), nearest: keys::nearest(key) },
@@ -242,8 +242,14 @@ mod tests {
             port.edit(text, serde_json::from_str::<Value>(text).unwrap().as_object().unwrap(), value.as_ref())
         };
         assert_eq!(edit("{\"dns_port\": \"1\"}", Some(json!("2"))), "{\"dns_port\": \"2\"}");
-        assert_eq!(edit("{\"dns_port\": \"1\", \"port\": \"3\"}", Some(json!("2"))), "{\"dns_port\": \"1\", \"port\": \"2\"}");
-        assert_eq!(edit("{\"dns_port\": \"1\", \"port\": null}", Some(json!("2"))), "{\"dns_port\": \"2\", \"port\": null}");
+        assert_eq!(
+            edit("{\"dns_port\": \"1\", \"port\": \"3\"}", Some(json!("2"))),
+            "{\"dns_port\": \"1\", \"port\": \"2\"}"
+        );
+        assert_eq!(
+            edit("{\"dns_port\": \"1\", \"port\": null}", Some(json!("2"))),
+            "{\"dns_port\": \"2\", \"port\": null}"
+        );
         assert_eq!(edit("{\"dns_port\": \"1\", \"port\": \"3\"}", None), "{}");
     }
 

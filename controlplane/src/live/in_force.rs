@@ -4,7 +4,8 @@ use super::{Shown, Updates, WARNING};
 use crate::{
     cluster,
     config::{
-        self, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings, Understood, UnknownKey, save,
+        self, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings, Understood,
+        UnknownKey, save,
     },
     store::Store,
 };
@@ -87,7 +88,8 @@ impl InForce {
     pub(super) fn shown(&self) -> Result<Shown, SettingsError> {
         let meant = self.understand(&self.with_unsaved()?)?.meant;
         let value = |setting: &'static Setting| {
-            let known = setting.value(&meant).unwrap_or_else(|| Value::from(self.config.admin_socket.to_string_lossy()));
+            let known =
+                setting.value(&meant).unwrap_or_else(|| Value::from(self.config.admin_socket.to_string_lossy()));
             (setting.key, setting.shown(known))
         };
         Ok(Shown {
@@ -160,7 +162,9 @@ impl InForce {
         messages.extend(self.put_in_force(understood));
         let path = self.path.display();
         let later = self.at_next_start(&self.config).into_iter();
-        messages.extend(later.map(|key| format!("{WARNING}{path}: `{key}` has changed, which takes effect at the next start")));
+        messages.extend(
+            later.map(|key| format!("{WARNING}{path}: `{key}` has changed, which takes effect at the next start")),
+        );
         Ok(messages)
     }
 
@@ -223,6 +227,10 @@ impl InForce {
     fn tell(&self) {
         let config = &self.config;
         self.store.reject_local_writes(config.cluster.reject_local_writes);
+        let RecordsSource::File { path, read_only } = &config.records;
+        let reason =
+            || format!("records come from {} alone (`file_locations.records_source.read_only`)", path.display());
+        self.store.set_read_only(read_only.then(reason));
         send(&self.cluster, Arc::new(cluster::Settings::from(&config.cluster)));
         send(&self.answering, Arc::new(config.answering.clone()));
         if !self.token_must_stay(config) {
@@ -245,15 +253,14 @@ impl InForce {
     fn at_next_start(&self, new: &Config) -> Vec<&'static str> {
         let old = &self.started;
         let doors = |config: &Config| config.api.as_ref().map(|api| api.listen.clone());
-        let RecordsSource::File { path: old_records, read_only: was_read_only } = &old.records;
-        let RecordsSource::File { path: new_records, read_only } = &new.records;
-        let changed: [(&[&str], bool); 9] = [
+        let RecordsSource::File { path: old_records, .. } = &old.records;
+        let RecordsSource::File { path: new_records, .. } = &new.records;
+        let changed: [(&[&str], bool); 8] = [
             (&["feed_socket"], old.feed_socket != new.feed_socket),
             (&["server_socket"], old.admin_socket != new.admin_socket),
             (&["api", "api_bind", "apiport"], doors(old) != doors(new)),
             (&["api_auth_token"], new.api.is_some() && self.token_must_stay(new)),
             (&["file_locations.records_source.location"], old_records != new_records),
-            (&["file_locations.records_source.read_only"], was_read_only != read_only),
             (&["stats_dashboard_enabled"], old.dashboard != new.dashboard),
             (&["pretty_json"], old.pretty_json != new.pretty_json),
             (&["log.log_severity"], old.log != new.log),
@@ -308,10 +315,13 @@ fn whole(error: &ConfigError) -> String {
 }
 
 fn said(setting: &Setting, value: Option<&Value>) -> String {
-    value.map_or_else(|| "its default".to_owned(), |value| match setting.shown(value.clone()) {
-        Value::String(text) if setting.is_secret() => text,
-        value => value.to_string(),
-    })
+    value.map_or_else(
+        || "its default".to_owned(),
+        |value| match setting.shown(value.clone()) {
+            Value::String(text) if setting.is_secret() => text,
+            value => value.to_string(),
+        },
+    )
 }
 
 /// Wakes nobody when nothing has changed.

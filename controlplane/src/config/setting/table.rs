@@ -51,7 +51,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     renamed("server_tcp", r#""""#, &["client_tcp_address"]),
     setting("pretty_json", "false"),
     setting("file_locations.records_source.type", r#""file""#),
-    renamed("file_locations.records_source.location", r#""dnsrecords.json""#, &["file_locations.dnsrecords", "file_locations.dnsrecords_file"]),
+    renamed(
+        "file_locations.records_source.location",
+        r#""dnsrecords.json""#,
+        &["file_locations.dnsrecords", "file_locations.dnsrecords_file"],
+    ),
     setting("file_locations.records_source.read_only", "false"),
     setting("file_locations.records_source.refresh_interval_seconds", "60"),
     setting("file_locations.records_source.include_pattern", r#""*.db""#),
