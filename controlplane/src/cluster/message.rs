@@ -76,7 +76,7 @@ fn lone_surrogate(text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Keys that mean something to us; values of all others are checked for syntax and passed over.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 25] = [
     "type",
     "token",
     "message",
@@ -96,6 +96,12 @@ const KEYS: [&str; 19] = [
     "verdict",
     "reason",
     "time_unix_ms",
+    "cluster_auth_token",
+    "cluster_peers",
+    "cluster_replica_only",
+    "cluster_reject_local_writes",
+    "cluster_admin",
+    "cluster_sync_interval_seconds",
 ];
 
 /// A frame of which the outer shape was understood.

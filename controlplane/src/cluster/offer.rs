@@ -4,7 +4,7 @@
 //! applying are one step within the store (R7).
 
 use super::{
-    Shared,
+    Shared, admin,
     extension::{Ack, Begin, DeltaFrame, Label},
     gathered::Gathered,
     message::{BadFrame, Message, RecordsFull, records_full_at_once, text_of},
@@ -42,6 +42,10 @@ pub(super) enum Request {
     Part(Gathered),
     End,
     Ack(Ack),
+    /// Change our settings.
+    Admin(admin::Apply),
+    /// What became of a change of the peer's settings.
+    AdminAnswer(Result<(), String>),
     /// `error` and why.
     Error(String),
     /// A type that we do not know or that nobody sends unasked.
@@ -152,6 +156,9 @@ fn understand(body: Vec<u8>) -> Request {
         "records_part" => message.records("records").map(Request::Part),
         "records_end" => Ok(Request::End),
         "records_ack" => message.ack().map(Request::Ack),
+        "admin_config_apply" => admin::Apply::read(&message).map(Request::Admin),
+        "admin_config_ok" => Ok(Request::AdminAnswer(Ok(()))),
+        "admin_config_fail" => message.message().map(|reason| Request::AdminAnswer(Err(reason))),
         "error" => message.message().map(Request::Error),
         _ => Ok(Request::Other),
     };
