@@ -293,16 +293,14 @@ mod tests {
     #[test]
     fn commands_of_commands_work_in_their_context_and_from_the_root() {
         let mut shell = Shell::new();
-        for line in ["cluster peer add 192.0.2.1 full", "cluster", "peer add 192.0.2.1 full"] {
-            let step = shell.read(line);
-            if line == "cluster" {
-                continue;
-            }
-            let Context::Cluster(ClusterCommand::Peer(PeerCommand::Add { address, role })) = context(step) else {
-                panic!("{line}: not an addition")
-            };
-            assert_eq!((address.as_str(), role), ("192.0.2.1", Some(Role::Full)), "{line}");
-        }
+        let added = |step: Step| match context(step) {
+            Context::Cluster(ClusterCommand::Peer(PeerCommand::Add { address, role })) => (address, role),
+            other => panic!("{other:?} is not an addition"),
+        };
+        let expected = ("192.0.2.1".to_owned(), Some(Role::Full));
+        assert_eq!(added(shell.read("cluster peer add 192.0.2.1 full")), expected);
+        shell.read("cluster");
+        assert_eq!(added(shell.read("peer add 192.0.2.1 full")), expected);
         assert!(shown(shell.read("peer")).contains("set-role"));
         assert!(shown(shell.read("peer ?")).contains("set-role"));
         assert!(shown(shell.read("push ?")).contains("config"));

@@ -24,7 +24,7 @@ pub(crate) fn conflicts(document: &Value, all: bool, out: &mut Output<'_>) -> io
     let header = ["ID", "WHEN", "KIND", "WINNER", "WRITE", "LOST HERE"];
     out.table(&header, conflicts.iter().flat_map(|conflict| rows(conflict, now)).collect())?;
     let restorable = |conflict: &&Object| !list(conflict, "lost").is_empty();
-    if conflicts.iter().any(|conflict| restorable(&conflict)) {
+    if conflicts.iter().any(restorable) {
         out.line("")?;
         out.line("to bring back what one lost: dnsplanectl cluster restore ID [NAME [TYPE]]")?;
     }
