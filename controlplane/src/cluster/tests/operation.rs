@@ -54,7 +54,7 @@ async fn r11_ourselves_among_the_peers_are_left_out_and_a_node_with_our_id_is_to
     for (node, own, other) in [(&first, 0, 1), (&second, 1, 0)] {
         node.until("told", |node| {
             let peers = node.cluster.status().peers.unwrap();
-            let has = |place: usize, text| peers[place].note.is_some_and(|note: &str| note.contains(text));
+            let has = |place: usize, text| peers[place].note.as_ref().is_some_and(|note| note.contains(text));
             has(own, "ourselves") && has(other, "our id") && node.cluster.status().node_id_conflict.is_some()
         })
         .await;
