@@ -70,7 +70,8 @@ pub(super) fn table(node: &Object, out: &mut Output<'_>) -> io::Result<()> {
 fn reachable(peer: &Object) -> Option<String> {
     let reachable = flag(peer, "reachable")?;
     let rtt = number(peer, "last_probe_rtt_ms").filter(|_| reachable);
-    let rtt = rtt.map(|rtt| format!(", {}", milliseconds(rtt))).unwrap_or_default();
+    let rtt = rtt.map(|rtt| if rtt == 0 { ", < 1 ms".to_owned() } else { format!(", {}", milliseconds(rtt)) });
+    let rtt = rtt.unwrap_or_default();
     Some(format!("{}{rtt}", if reachable { "yes" } else { "no" }))
 }
 
@@ -125,9 +126,11 @@ fn about(peer: &Object, now: Timestamp) -> Vec<String> {
 
 /// What failed, told once when push, pull and probe failed for the same reason.
 fn failures(peer: &Object, now: Timestamp) -> Vec<String> {
+    // What a pull could not fetch matters as long as there is something to fetch.
+    let is_same = flag(peer, "hash_equal") == Some(true) && flag(peer, "reachable") == Some(true);
     let mut failures: Vec<(&str, Vec<&str>)> = Vec::new();
     for (key, deed) in [("last_outbound_error", "push"), ("last_pull_error", "pull"), ("last_probe_error", "probe")] {
-        let Some(reason) = text(peer, key) else { continue };
+        let Some(reason) = text(peer, key).filter(|_| !(deed == "pull" && is_same)) else { continue };
         match failures.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, deeds)) => deeds.push(deed),
             None => failures.push((reason, vec![deed])),
@@ -201,6 +204,9 @@ mod tests {
             assert!(sentence.starts_with(start), "{sentence}");
         }
         assert_eq!(about(&object(json!({"address": "a", "clock_skew_ms": 4_999, "differs": false})), now), [""; 0]);
+        let idle =
+            json!({"address": "a", "last_pull_error": "nothing to offer", "hash_equal": true, "reachable": true});
+        assert_eq!(about(&object(idle), now), [""; 0], "there is nothing to fetch");
         let noted = about(&object(json!({"address": "a", "note": "its clock is off", "clock_skew_ms": 9_000})), now);
         assert_eq!(noted, ["a: its clock is off"]);
     }
