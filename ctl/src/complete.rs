@@ -16,7 +16,11 @@ const SUGGESTED: usize = 8;
 pub(crate) struct History(VecDeque<(String, String)>);
 
 impl History {
+    /// Remembers a line, unless it may hold a secret: `server set cluster_auth_token …`, also with a slip in it.
     pub(crate) fn push(&mut self, prompt: &str, line: &str) {
+        if line.to_ascii_lowercase().contains("token") {
+            return;
+        }
         let entry = (prompt.to_owned(), line.trim().to_owned());
         self.0.retain(|old| *old != entry);
         self.0.push_back(entry);
@@ -146,6 +150,17 @@ mod tests {
         assert_eq!(suggestions("", &place("cluster"), &history), ["status"]);
         assert_eq!(suggestions("record l", &place(""), &history), ["record list"]);
         assert_eq!(history.lines().count(), 3);
+    }
+
+    #[test]
+    fn a_token_that_was_typed_is_not_suggested_again() {
+        let mut history = History::default();
+        for line in
+            ["server set api true", "server set cluster_auth_token s3cret", "srever set Cluster_Admin_Token s3cret"]
+        {
+            history.push(&place("").prompt, line);
+        }
+        assert_eq!(history.lines().collect::<Vec<_>>(), ["server set api true"]);
     }
 
     #[test]
