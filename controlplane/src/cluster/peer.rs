@@ -97,7 +97,10 @@ impl Peer {
     /// Takes in how it answered our `auth`; `greeting` is absent from existing nodes.
     pub(super) fn answered(&self, greeting: Option<&Greeting>, features: Features, own_id: &str, own_instance: &str) {
         let mut known = self.known();
-        known.features = features;
+        if std::mem::replace(&mut known.features, features) != features {
+            // What it may be sent depends on that.
+            self.poke.notify_one();
+        }
         known.kind = Some(if greeting.is_some() { Kind::Ours } else { Kind::Existing });
         let Some(greeting) = greeting else {
             known.is_self = false;
