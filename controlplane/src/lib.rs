@@ -8,6 +8,7 @@ pub mod api;
 pub mod cluster;
 pub mod config;
 pub mod hash;
+pub mod live;
 pub mod publisher;
 pub mod rdata;
 pub mod record;
@@ -18,7 +19,6 @@ pub mod store;
 
 mod aside;
 mod blocking;
-mod live;
 mod run;
 
 pub use run::run;

@@ -2,10 +2,11 @@
 
 use super::{
     extension::{Begin, PART},
+    gathered::Gathered,
     message::BadFrame,
-    offer::{Gathered, Prepared},
+    offer::Prepared,
 };
-use crate::{hash::ContentHash, record::Record};
+use crate::hash::ContentHash;
 
 /// Octets of all parts together. Far above any real store; small enough that a peer cannot fill our memory.
 const MAX_TOTAL: usize = 1 << 30;
@@ -24,7 +25,7 @@ impl Incoming {
     }
 
     /// Takes a part in, which came in a frame of this length.
-    pub(super) fn part(&mut self, records: Vec<Record>, octets: usize) -> Result<(), BadFrame> {
+    pub(super) fn part(&mut self, records: Gathered, octets: usize) -> Result<(), BadFrame> {
         if octets > PART {
             let fault = format!("a part of {octets} bytes; one may have {PART}");
             return Err(BadFrame::Field { key: "records", fault });
@@ -53,6 +54,6 @@ impl Incoming {
                 fault: "the records that came are not those announced".to_owned(),
             });
         }
-        Ok(gathered.prepared(begin.label, hash))
+        Ok(Prepared::full(begin.label, hash, gathered))
     }
 }
