@@ -11,6 +11,7 @@ mod content;
 mod extension;
 mod features;
 mod frame;
+mod gathered;
 mod history;
 mod inbound;
 mod link;
