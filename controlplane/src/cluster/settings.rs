@@ -3,7 +3,7 @@
 //! Kept on a watch channel: every task reads the newest one whenever it wakes, so that each key takes effect while we
 //! run.
 
-use crate::config::{self, InvalidRecords, Secret, SyncPolicy};
+use crate::config::{self, Discovery, InvalidRecords, Secret, SyncPolicy};
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 /// Port that peers listen on unless told otherwise.
@@ -36,6 +36,8 @@ pub struct Settings {
     pub invalid_records: InvalidRecords,
     /// May send remote administration (`cluster_admin`); so far only shown in status.
     pub admin: bool,
+    /// Further peers (`cluster_discovery_srv` and what belongs to it).
+    pub discovery: Option<Discovery>,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ impl From<&config::Cluster> for Settings {
             allowed_writers: checked.allowed_writers.clone(),
             invalid_records: checked.invalid_records,
             admin: checked.admin,
+            discovery: checked.discovery.clone(),
         }
     }
 }

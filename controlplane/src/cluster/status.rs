@@ -34,6 +34,18 @@ pub struct Status {
     /// As configured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_writer_node_ids: Vec<String>,
+    /// As configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_discovery_srv: Option<String>,
+    /// Pause between queries, 0 is once at start; absent without discovery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_discovery_interval_seconds: Option<u64>,
+    /// The last query for SRV records that worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_last_refresh: Option<String>,
+    /// Why the last one failed; absent once one has worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_last_error: Option<String>,
     /// Peers from the configuration.
     pub static_peer_count: usize,
     /// Peers from SRV records.
@@ -60,6 +72,8 @@ pub struct Status {
 pub struct PeerStatus {
     /// Host and port.
     pub address: String,
+    /// `static` if configured, `srv` if found through SRV records alone.
+    pub source: &'static str,
     /// Last confirmed push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outbound_ok: Option<String>,
@@ -122,8 +136,13 @@ pub struct JoinInfo {
 impl Status {
     pub(super) fn of(shared: &Shared) -> Self {
         let (settings, view, faults) = (shared.settings(), shared.store.view(), shared.faults().clone());
-        let peers: Vec<PeerStatus> =
-            shared.peers().iter().map(|peer| PeerStatus::of(&peer.address, &peer.known())).collect();
+        let (found, configured) = (shared.found.borrow().clone(), settings.peer_addresses());
+        let peers = shared.peers();
+        let peers = peers.iter().map(|peer| PeerStatus {
+            source: if configured.contains(&peer.address) { "static" } else { "srv" },
+            ..PeerStatus::of(&peer.address, &peer.known())
+        });
+        let peers: Vec<PeerStatus> = peers.collect();
         let conflict = faults.conflict.filter(|(_, heard)| heard.elapsed() < CONFLICT_LASTS);
         Self {
             enabled: settings.enabled,
@@ -137,8 +156,15 @@ impl Status {
             content_hash: view.records.hash().to_string(),
             sync_policy: settings.policy.as_str(),
             allowed_writer_node_ids: settings.allowed_writers.clone(),
-            static_peer_count: settings.peer_addresses().len(),
-            srv_peer_count: 0,
+            cluster_discovery_srv: settings.discovery.as_ref().map(|discovery| discovery.srv.clone()),
+            cluster_discovery_interval_seconds: settings
+                .discovery
+                .as_ref()
+                .map(|discovery| discovery.every.map_or(0, |every| every.as_secs())),
+            discovery_last_refresh: found.last_refresh.as_ref().map(Time::to_string),
+            discovery_last_error: found.last_error,
+            static_peer_count: configured.len(),
+            srv_peer_count: found.targets.len(),
             effective_peer_count: peers.len(),
             peers: (!peers.is_empty()).then_some(peers),
             listening: faults.listening,
@@ -162,6 +188,7 @@ impl PeerStatus {
         };
         Self {
             address: address.to_owned(),
+            source: "static",
             last_outbound_ok: text(&known.last_outbound_ok),
             last_outbound_error: known.last_outbound_error.clone(),
             last_inbound_ok: text(&known.last_inbound_ok),

@@ -34,8 +34,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("cluster_admin", &["false"]),
     ("cluster_admin_token", &["\"\""]),
     ("cluster_allowed_writer_node_ids", &["[]"]),
-    ("cluster_discovery_srv", &["\"\""]),
-    ("cluster_discovery_servers", &["[]"]),
     ("DNSRecordSettings.auto_build_ptr_from_a", &["false"]),
 ];
 
