@@ -9,6 +9,7 @@ pub mod cluster;
 pub mod daemon;
 pub mod dns;
 pub mod http;
+pub mod name_server;
 pub mod node;
 pub mod peer;
 pub mod ports;
@@ -19,6 +20,7 @@ pub mod wait;
 
 pub use cluster::Cluster;
 pub use daemon::Daemon;
+pub use name_server::{NameServer, Says};
 pub use node::{Node, Plan};
 pub use record::Record;
 pub use wait::{PATIENCE, eventually};
