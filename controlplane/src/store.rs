@@ -230,6 +230,11 @@ impl Store {
         self.rejecting.store(reject, Ordering::Relaxed);
     }
 
+    /// Whether edits are refused (`cluster_reject_local_writes`).
+    pub fn rejects_local_writes(&self) -> bool {
+        self.rejecting.load(Ordering::Relaxed)
+    }
+
     /// Makes a local write. When this returns `Ok`, it is on disk.
     pub async fn edit(&self, edit: Edit, actor: impl Into<Actor>) -> Result<Edited, StoreError> {
         if self.rejecting.load(Ordering::Relaxed) {

@@ -19,6 +19,8 @@ pub struct Status {
     pub advertise_addr: Option<String>,
     /// Never pushes.
     pub replica_only: bool,
+    /// Refuses writes over REST and dnsplanectl.
+    pub reject_local_writes: bool,
     /// May send remote administration.
     pub cluster_admin: bool,
     /// In the order configured; `null` when there is none.
@@ -150,6 +152,7 @@ impl Status {
             listen_addr: settings.listen.to_string(),
             advertise_addr: settings.advertise.clone(),
             replica_only: settings.replica_only,
+            reject_local_writes: shared.store.rejects_local_writes(),
             cluster_admin: settings.admin,
             local_seq: view.own.seq,
             written: view.own.seq > 0,
