@@ -48,7 +48,8 @@
       shown = new Date();
       tell("");
     } catch (error) {
-      const why = error.name === "TimeoutError" ? "no answer" : error.message;
+      const unreachable = error.name === "TimeoutError" || error instanceof TypeError;
+      const why = unreachable ? "the node does not answer" : error.message;
       tell("Stale since " + shown.toLocaleTimeString() + ": " + why + ". Trying again.");
     }
   }

@@ -10,8 +10,7 @@ use maud::{Markup, html};
 /// From here on a wrong clock is worth a word.
 const SKEW_MATTERS_MS: f64 = 5_000.0;
 
-const COLUMNS: [&str; 8] =
-    ["Peer", "Reachable", "Our writes there", "Content", "Clock", "Last push", "Last from it", "Speaks"];
+const COLUMNS: [&str; 7] = ["Peer", "Reachable", "Our writes there", "Content", "Clock", "Last exchange", "Speaks"];
 
 pub(super) fn table(cluster: &Cluster) -> Markup {
     let peers = cluster.peers.as_deref().unwrap_or_default();
@@ -37,8 +36,7 @@ fn row(cluster: &Cluster, peer: &Peer) -> Markup {
         writes(cluster, peer),
         content(peer),
         clock(peer),
-        peer.last_outbound_ok.as_deref().map(moment),
-        received(peer),
+        exchanged(peer),
         speaks(peer),
     ];
     html! {
@@ -117,9 +115,10 @@ fn clock(peer: &Peer) -> Option<Markup> {
     })
 }
 
-/// The last time it sent us records, asked or not.
-fn received(peer: &Peer) -> Option<Markup> {
-    let times = [("pushed ", &peer.last_inbound_ok), ("pulled ", &peer.last_pull_ok)];
+/// When records last went either way.
+fn exchanged(peer: &Peer) -> Option<Markup> {
+    let times =
+        [("sent ", &peer.last_outbound_ok), ("received ", &peer.last_inbound_ok), ("pulled ", &peer.last_pull_ok)];
     let lines: Vec<_> =
         times.iter().filter_map(|(how, at)| at.as_ref().map(|at| html! { (how) (moment(at)) })).collect();
     (!lines.is_empty()).then(|| html! { @for line in &lines { div { (line) } } })

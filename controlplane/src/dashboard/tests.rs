@@ -75,7 +75,7 @@ fn a_peers_row_says_what_is_known_and_nothing_else() {
     for words in [
         "12 changes behind, 340 ms",
         "up to 7",
-        "7200 ms behind",
+        "7.2 s behind",
         "keep ack",
         "↑ 1.5 kB",
         "3 ms",

@@ -33,13 +33,14 @@ pub(super) fn span(seconds: u64) -> String {
     }
 }
 
-/// Milliseconds, or seconds when there are many.
+/// Milliseconds in the unit that fits.
 pub(super) fn millis(ms: f64) -> String {
+    let sign = if ms < 0.0 { "-" } else { "" };
     match ms.abs() {
         small if small < 10.0 && small.fract() != 0.0 => format!("{ms:.1} ms"),
-        small if small < 10_000.0 => format!("{ms:.0} ms"),
-        large if large < 7_200_000.0 => format!("{:.1} s", ms / 1_000.0),
-        _ => format!("{:.1} h", ms / 3_600_000.0),
+        small if small < 2_000.0 => format!("{ms:.0} ms"),
+        some if some < 120_000.0 => format!("{:.1} s", ms / 1_000.0),
+        large => format!("{sign}{}", span((large / 1_000.0) as u64)),
     }
 }
 
@@ -92,8 +93,14 @@ mod tests {
             assert_eq!(ago_of(seconds), text);
         }
         assert_eq!(ago("never"), "never");
-        for (ms, text) in [(0.0, "0 ms"), (1.25, "1.2 ms"), (340.0, "340 ms"), (-12_000.0, "-12.0 s"), (7.2e6, "2.0 h")]
-        {
+        for (ms, text) in [
+            (0.0, "0 ms"),
+            (1.25, "1.2 ms"),
+            (340.0, "340 ms"),
+            (-12_000.0, "-12.0 s"),
+            (7.2e6, "2 h"),
+            (-6e5, "-10 min"),
+        ] {
             assert_eq!(millis(ms), text);
         }
         assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
