@@ -4,7 +4,7 @@ use crate::{
     cluster::{Cluster, Outcome, Pulled},
     record::{Time, json},
     status::Node,
-    store::{Edit, Edited, NewRecord, Selection, Store, StoreError},
+    store::{ConflictJson, Edit, Edited, NewRecord, Restoration, Selection, Store, StoreError},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};
 use serde::Serialize;
@@ -124,12 +124,26 @@ impl admin_server::Admin for Admin {
         }))
     }
 
-    async fn cluster_conflicts(&self, _: Request<pb::ConflictsRequest>) -> Result<Response<pb::Document>, Status> {
-        Err(Status::unimplemented("cluster conflicts"))
+    async fn cluster_conflicts(
+        &self,
+        request: Request<pb::ConflictsRequest>,
+    ) -> Result<Response<pb::Document>, Status> {
+        let all = request.into_inner().all;
+        let (view, own_id) = (self.store.view(), self.cluster.node_id());
+        let wanted = view.conflicts.newest_first().filter(|conflict| all || !conflict.informed);
+        document(&wanted.map(|conflict| ConflictJson::of(conflict, &own_id)).collect::<Vec<_>>())
     }
 
-    async fn cluster_restore(&self, _: Request<pb::RestoreRequest>) -> Result<Response<pb::EditReply>, Status> {
-        Err(Status::unimplemented("cluster restore"))
+    async fn cluster_restore(&self, request: Request<pb::RestoreRequest>) -> Result<Response<pb::EditReply>, Status> {
+        let actor = actor(&request);
+        let pb::RestoreRequest { id, name, r#type } = request.into_inner();
+        let view = self.store.view();
+        let Some(conflict) = view.conflicts.get(id) else {
+            return Err(Status::not_found(format!("there is no conflict {id}; `cluster conflicts --all` lists them")));
+        };
+        let restoration = Restoration::of(conflict, given(name).as_deref(), given(r#type).as_deref());
+        let restoration = restoration.map_err(|refused| status(refused.into()))?;
+        self.edit(Edit::Restore(restoration), actor).await
     }
 
     async fn cluster_peer_add(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
@@ -144,8 +158,18 @@ impl admin_server::Admin for Admin {
         Err(Status::unimplemented("cluster peer set-role"))
     }
 
-    async fn cluster_push(&self, _: Request<pb::PushRequest>) -> Result<Response<pb::PeerReply>, Status> {
-        Err(Status::unimplemented("cluster push"))
+    async fn cluster_push(&self, request: Request<pb::PushRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        let pb::PushRequest { what, address } = request.into_inner();
+        match pb::push_request::What::try_from(what) {
+            Ok(pb::push_request::What::Records) => {
+                let (ok, text) = match self.cluster.push_records(&address).await {
+                    Ok(text) => (true, text),
+                    Err(text) => (false, text),
+                };
+                Ok(Response::new(pb::PeerReply { ok, messages: vec![text] }))
+            }
+            _ => Err(Status::unimplemented("cluster push config")),
+        }
     }
 
     async fn server_config(&self, _: Request<pb::ConfigRequest>) -> Result<Response<pb::Document>, Status> {
@@ -215,7 +239,9 @@ fn status(error: StoreError) -> Status {
     match error {
         StoreError::Refused(_) => Status::invalid_argument(text),
         StoreError::Disk { .. } | StoreError::Closed => Status::unavailable(text),
-        StoreError::Unreadable(_) | StoreError::LocalWritesRejected => Status::failed_precondition(text),
+        StoreError::Unreadable(_) | StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {
+            Status::failed_precondition(text)
+        }
     }
 }
 

@@ -5,18 +5,24 @@
 //! goes over the wire and why is in docs/cluster-protocol.md.
 
 mod backoff;
+mod chunk;
 mod content;
 mod discovery;
+mod extension;
+mod features;
 mod frame;
+mod history;
 mod inbound;
 mod link;
 mod listen;
 mod message;
 mod offer;
+mod outgoing;
 mod peer;
 mod policy;
 mod probe;
 mod pull;
+mod pulse;
 mod push;
 mod serve;
 mod settings;
@@ -33,15 +39,17 @@ pub use settings::{DEFAULT_PORT, InvalidListen, Listen, Settings};
 pub use state::{FILE_NAME, State, StateError};
 pub use status::{JoinInfo, PeerStatus, Status};
 
-use crate::{config::Secret, store::Store};
+use crate::{config::Secret, hash::ContentHash, store::Store};
 use content::Content;
 use discovery::Found;
 use frame::Budget;
+use history::History;
 use inbound::Inbound;
 use link::{Introduction, Link, LinkError};
 use listen::Door;
 use message::{Greeting, TooLarge};
 use peer::Peer;
+use push::Delivered;
 use snapshot::Snapshots;
 use std::{
     collections::HashMap,
@@ -53,7 +61,11 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, task::JoinSet, time::sleep};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
@@ -162,6 +174,30 @@ impl Cluster {
         pulled.into_iter().map(|(_, pulled)| pulled).collect()
     }
 
+    /// Sends our records to one of our peers now, whatever it knows already; a sentence that says what became of them there.
+    pub async fn push_records(&self, address: &str) -> Result<String, String> {
+        let address = settings::with_port(address.trim());
+        if !self.shared.settings().enabled {
+            return Err("the cluster is off".to_owned());
+        }
+        let Some(peer) = self.shared.peers().into_iter().find(|peer| peer.address == address) else {
+            return Err(format!("{address} is not one of our peers; add it with `cluster peer add {address}`"));
+        };
+        match push::once(&self.shared, &peer).await? {
+            Delivered::Confirmed(label) => {
+                Ok(format!("{address} has our records (write {} of {})", label.seq, label.node_id))
+            }
+            Delivered::Refused(_, reason) => Err(format!("{address} refused our records: {reason}")),
+            Delivered::Nothing if peer.known().is_self => Err(format!("{address} is this node itself")),
+            Delivered::Nothing => Err("nobody has ever written our records; there is nothing to send".to_owned()),
+        }
+    }
+
+    /// This node's id.
+    pub fn node_id(&self) -> String {
+        self.shared.node_id()
+    }
+
     /// Returns when everything has stopped after `shutdown`, the state file written a last time.
     pub async fn stopped(&self) {
         self.tasks.wait().await;
@@ -181,8 +217,11 @@ struct Shared {
     found: watch::Sender<Found>,
     inbound: Inbound,
     content: Arc<Content>,
+    history: History,
     snapshots: Snapshots,
     budget: Budget,
+    /// Snapshots in parts are taken in one at a time: that bounds our memory.
+    long_ones: Arc<Semaphore>,
     faults: Mutex<Faults>,
     /// First pulls that have not ended yet; what was written before the start is pushed after them.
     first_pulls: watch::Sender<usize>,
@@ -216,8 +255,10 @@ impl Shared {
             found: watch::Sender::default(),
             inbound: Inbound::default(),
             content: Arc::default(),
+            history: History::default(),
             snapshots: Snapshots::default(),
             budget: Budget::default(),
+            long_ones: Arc::new(Semaphore::new(1)),
             faults: Mutex::default(),
             first_pulls: watch::Sender::new(0),
             settled: watch::Sender::new(false),
@@ -269,10 +310,21 @@ impl Shared {
     /// Connects to a peer and learns who it is.
     async fn dial(&self, peer: &Peer, token: &Secret) -> Result<Link, LinkError> {
         let node_id = self.node_id();
-        let link =
-            Link::open(&peer.address, token, Introduction { node_id: &node_id, instance: &self.instance }).await?;
-        peer.answered(link.greeting.as_ref(), &node_id, &self.instance);
+        let us = Introduction { node_id: &node_id, instance: &self.instance };
+        let link = Link::open(&peer.address, token, us, Arc::clone(&peer.traffic)).await?;
+        peer.answered(link.greeting.as_ref(), link.features, &node_id, &self.instance);
         Ok(link)
+    }
+
+    /// Peers that are the node with this id.
+    fn of_node(&self, node_id: &str) -> Vec<Arc<Peer>> {
+        let is_it = |peer: &Arc<Peer>| peer.known().node_id.as_deref() == Some(node_id);
+        self.peers().into_iter().filter(is_it).collect()
+    }
+
+    /// What the node with this id held when we last heard.
+    fn writer_held(&self, node_id: &str) -> Option<ContentHash> {
+        self.of_node(node_id).iter().find_map(|peer| peer.known().hash)
     }
 
     /// A node of our kind has connected to us: whoever we could not reach may be back.
@@ -290,8 +342,7 @@ impl Shared {
             faults.conflict = Some((conflict, Instant::now()));
             return;
         }
-        let is_it = |peer: &&Arc<Peer>| peer.known().node_id.as_deref() == Some(&greeting.node_id);
-        self.peers().iter().filter(is_it).for_each(|peer| peer.poke.notify_one());
+        self.of_node(&greeting.node_id).iter().for_each(|peer| peer.poke.notify_one());
     }
 
     /// Logs once that our records do not fit into a frame.
@@ -435,9 +486,13 @@ impl Supervisor {
 /// Keeps track of what our records have been.
 async fn remember_content(shared: Arc<Shared>, shutdown: CancellationToken) {
     let mut views = shared.store.watch();
+    let mut last = shared.store.view().generation.number;
     loop {
-        let hash = views.borrow_and_update().records.hash();
-        shared.content.holds(hash);
+        let view = Arc::clone(&views.borrow_and_update());
+        shared.content.holds(view.records.hash());
+        let touched = shared.store.touched_since(last).map_or(usize::MAX / 4, |touched| touched.len());
+        last = view.generation.number;
+        shared.history.holds(&view, touched);
         tokio::select! {
             () = shutdown.cancelled() => return,
             changed = views.changed() => if changed.is_err() { return },

@@ -12,8 +12,12 @@ use std::fmt;
 pub struct ContentHash([u64; 4]);
 
 impl ContentHash {
-    /// The hash of one record: lower-case name, type, normalised value and TTL, each closed by a zero octet.
+    /// The hash of one record: lower-case name, type, normalised value and TTL, each closed by a zero octet. A record that
+    /// cannot be served counts for nothing: a peer leaves it out of what it applies, and still holds the same content.
     pub fn of(record: &Record) -> Self {
+        if !record.is_servable() {
+            return Self::default();
+        }
         let mut sha = Sha256::new();
         sha.update(record.name().to_ascii_lowercase());
         sha.update([0]);

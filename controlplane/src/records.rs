@@ -14,6 +14,9 @@ use std::{cmp::Ordering, ops::Range, sync::Arc};
 /// Shards of a store. A change copies the pointers to all shards and those within one: with a million rows, a thousand each.
 const SHARDS: usize = 1024;
 
+/// Marks rows that this node wrote itself; the other bits of a stamp are the change's number.
+const LOCAL: u64 = 1 << 63;
+
 /// A record and its place in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -21,16 +24,37 @@ pub struct Row {
     pub record: Record,
     /// Position in files and frames: the order in which rows came in.
     pub order: u64,
-    /// Number of the change that last wrote it.
-    pub touched: u64,
+    /// See [`Row::touched`] and [`Row::is_local`]; in one word, because a store may have a million rows.
+    stamp: u64,
     /// [`name_hash`] of its name: rows are sorted by it first, which spares comparing names.
     hash: u64,
 }
 
 impl Row {
-    /// A record at its place.
-    pub fn new(record: Record, order: u64, touched: u64) -> Self {
-        Self { hash: name_hash(record.name()), record, order, touched }
+    /// A record at its place, with the number of the change that wrote it; `local` if that was a write of this node.
+    pub fn new(record: Record, order: u64, touched: u64, local: bool) -> Self {
+        let stamp = touched & !LOCAL | if local { LOCAL } else { 0 };
+        Self { hash: name_hash(record.name()), record, order, stamp }
+    }
+
+    /// A row as it was kept on disk.
+    pub(crate) fn with_stamp(record: Record, order: u64, stamp: u64) -> Self {
+        Self { hash: name_hash(record.name()), record, order, stamp }
+    }
+
+    /// What is kept on disk of who wrote it and when.
+    pub(crate) fn stamp(&self) -> u64 {
+        self.stamp
+    }
+
+    /// Number of the change that last wrote it.
+    pub fn touched(&self) -> u64 {
+        self.stamp & !LOCAL
+    }
+
+    /// Whether this node wrote it itself: nobody else may have it.
+    pub fn is_local(&self) -> bool {
+        self.stamp & LOCAL != 0
     }
 
     /// Orders rows within a shard: by the hash of the name, then by identity. Rows of one record set are side by side.
@@ -110,6 +134,16 @@ impl Records {
         &rows[equal_range(rows, |row| row.record.kind().unwrap_or(RecordType(0)).cmp(&kind))]
     }
 
+    /// Rows of the set with this key; for type 0, those of all types that we do not know.
+    pub fn of_name_and_type(&self, set: &crate::store::SetKey) -> &[Arc<Row>] {
+        self.of_set(&set.name, set.kind)
+    }
+
+    /// Rows of one shard, counted from 0; `None` after the last. For work that stops and goes on.
+    pub fn shard(&self, number: usize) -> Option<&[Arc<Row>]> {
+        self.shards.get(number).map(|shard| shard.as_slice())
+    }
+
     /// The row with this id. Looks at every row: ids are for people's edits.
     pub fn by_id(&self, id: &str) -> Option<&Arc<Row>> {
         self.iter().find(|row| row.record.id().is_some_and(|own| own.eq_ignore_ascii_case(id)))
@@ -184,7 +218,7 @@ mod tests {
 
     fn row(name: u8, value: u8, ttl: u32) -> Arc<Row> {
         let record = Record::new(&format!("n{name}.test"), "A", &format!("192.0.2.{value}"), ttl);
-        Arc::new(Row::new(record, u64::from(name), 0))
+        Arc::new(Row::new(record, u64::from(name), 0, true))
     }
 
     proptest! {

@@ -5,19 +5,25 @@
 //! waits for the disk once for the whole batch, and only then shows the new [`View`] and answers. What a caller was told
 //! has happened is therefore on disk, and what anybody sees is what was told.
 
+mod conflict;
 pub mod edit;
 mod entry;
 mod image;
 mod log;
 mod mirror;
+mod offer;
 mod open;
 mod recent;
+mod tombs;
 mod writer;
 
-pub use edit::{Edit, EditRefused, NewRecord, Selection};
+pub use conflict::{Conflict, ConflictJson, Conflicts};
+pub use edit::{Edit, EditRefused, NewRecord, Restoration, Selection};
 pub use mirror::{FileError, MirrorStatus};
+pub use offer::{Content, Delta, Judge, Judged, Offer, Origin, Standing, Verdict};
 pub use open::{OpenError, Opening, Seed};
 pub use recent::{SetKey, Touched};
+pub(crate) use writer::wall_ms;
 
 use crate::{hash::ContentHash, record::Record, records::Records};
 use dnsplane_proto::Generation;
@@ -25,8 +31,8 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicI64, Ordering},
     },
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -45,6 +51,13 @@ pub struct View {
     pub own: OwnWrites,
     /// What was seen of each sender on the peer protocol, by node id.
     pub seen: Arc<BTreeMap<String, Seen>>,
+    /// Whose write the records are; `None` while nobody ever wrote them.
+    pub head: Option<Origin>,
+    /// Number of the last change that was not a write of this node, or that was there when the store was opened: everything
+    /// after it was written here, on top of it.
+    pub foreign: u64,
+    /// What peers' snapshots cost us.
+    pub conflicts: Arc<Conflicts>,
 }
 
 /// What this node itself has written, as it tells its peers.
@@ -53,7 +66,8 @@ pub struct OwnWrites {
     /// Our sequence; 0 while this node has never accepted a write, and then its records have no authority (R1).
     /// Moves only with an accepted write, to max(last + 1, wall-clock milliseconds) (R2, R3).
     pub seq: u64,
-    /// Unix seconds of the last write, 0 for never (R4).
+    /// Unix seconds of the last write, 0 for never (R4). Never goes back, and grows past whatever it was made on top of, so
+    /// that the tuple of `global_lww` does, too: also when the clock was set back.
     pub written_at: i64,
 }
 
@@ -66,64 +80,6 @@ pub struct Seen {
     pub applied: u64,
     /// Content hash of the snapshot that came with `seq` (R5).
     pub hash: ContentHash,
-}
-
-/// A peer's whole set of records, offered to us.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    /// Node id, verbatim.
-    pub sender: String,
-    /// The sender's sequence, as it came.
-    pub seq: u64,
-    /// Unix seconds of the sender's last write; 0 if it did not say.
-    pub timestamp: i64,
-    /// Records that parsed as their type, without duplicates, in the sender's order.
-    pub records: Vec<Record>,
-    /// Content hash of `records`.
-    pub hash: ContentHash,
-    /// Where it came from, for the log: the peer's address, and whether pushed or pulled.
-    pub via: String,
-}
-
-/// What a judge sees of us.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing<'a> {
-    /// What we saw of this sender before.
-    pub seen: Option<&'a Seen>,
-    /// Whether we hold no record at all.
-    pub empty: bool,
-    /// What this node has written itself.
-    pub own: OwnWrites,
-}
-
-/// A judge's decision about an offer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Replace our records with the offered ones.
-    Apply,
-    /// We have seen it before; nothing to do.
-    Duplicate,
-    /// Do not apply, and why. `seen` tells whether the sequence counts as seen.
-    Refuse {
-        /// One sentence.
-        reason: String,
-        /// Whether this sequence needs not be offered again.
-        seen: bool,
-    },
-}
-
-/// Decides about an offer while nothing else can be written: judging, applying and remembering are one step (R7).
-pub type Judge = Box<dyn FnOnce(Standing<'_>, &Offer) -> Verdict + Send>;
-
-/// What became of an offer.
-#[derive(Clone, Debug)]
-pub struct Judged {
-    /// The judge's word.
-    pub verdict: Verdict,
-    /// Records that came in or changed.
-    pub added: usize,
-    /// Records of ours that went or were overwritten.
-    pub removed: usize,
 }
 
 /// What became of an edit.
@@ -154,6 +110,9 @@ pub enum StoreError {
     /// The records file could not be read back.
     #[error("{0}")]
     Unreadable(String),
+    /// The records come from a source that we may only read.
+    #[error("{0}; make the change there")]
+    ReadOnly(String),
     /// This node is told to take changes from peers only.
     #[error(
         "this node rejects local writes (`cluster_reject_local_writes`); make the change on the node that owns the records"
@@ -201,7 +160,16 @@ pub struct Store {
     reloads: mpsc::Sender<oneshot::Sender<Result<Edited, StoreError>>>,
     recent: Arc<recent::Recent>,
     mirror: watch::Receiver<MirrorStatus>,
-    rejecting: Arc<AtomicBool>,
+    guard: Arc<RwLock<Guard>>,
+    /// Latest time of a write of ours that a peer was told.
+    offered: Arc<AtomicI64>,
+}
+
+/// What keeps edits out.
+#[derive(Debug, Default)]
+struct Guard {
+    rejecting: bool,
+    read_only: Option<String>,
 }
 
 impl Store {
@@ -227,18 +195,40 @@ impl Store {
 
     /// Whether edits are refused from now on (`cluster_reject_local_writes`). Peers' snapshots and the records file are not.
     pub fn reject_local_writes(&self, reject: bool) {
-        self.rejecting.store(reject, Ordering::Relaxed);
+        self.guard.write().unwrap_or_else(PoisonError::into_inner).rejecting = reject;
     }
 
     /// Whether edits are refused (`cluster_reject_local_writes`).
     pub fn rejects_local_writes(&self) -> bool {
-        self.rejecting.load(Ordering::Relaxed)
+        self.guard.read().unwrap_or_else(PoisonError::into_inner).rejecting
+    }
+
+    /// Why nobody but the source of the records may change them from now on, if that is so. Edits are refused with this
+    /// reason; whoever judges peers' snapshots asks for it.
+    pub fn set_read_only(&self, reason: Option<String>) {
+        self.guard.write().unwrap_or_else(PoisonError::into_inner).read_only = reason;
+    }
+
+    /// Why nobody but the source of the records may change them.
+    pub fn read_only(&self) -> Option<String> {
+        self.guard.read().unwrap_or_else(PoisonError::into_inner).read_only.clone()
+    }
+
+    /// A peer that compares tuples by the second has been told of our write of this time: the next write needs a later one.
+    pub fn offered(&self, written_at: i64) {
+        self.offered.fetch_max(written_at, Ordering::Relaxed);
     }
 
     /// Makes a local write. When this returns `Ok`, it is on disk.
     pub async fn edit(&self, edit: Edit, actor: impl Into<Actor>) -> Result<Edited, StoreError> {
-        if self.rejecting.load(Ordering::Relaxed) {
-            return Err(StoreError::LocalWritesRejected);
+        {
+            let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(reason) = &guard.read_only {
+                return Err(StoreError::ReadOnly(reason.clone()));
+            }
+            if guard.rejecting {
+                return Err(StoreError::LocalWritesRejected);
+            }
         }
         self.ask(|reply| Request::Edit { edit, actor: actor.into(), reply }).await
     }

@@ -5,7 +5,7 @@
 use dnsplane_cluster::{
     hash::ContentHash,
     record::Record,
-    store::{Edit, Judged, NewRecord, Offer, Opening, Seed, Selection, Store, StoreError, Verdict},
+    store::{Content, Edit, Judged, NewRecord, Offer, Opening, Seed, Selection, Store, StoreError, Verdict},
 };
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use tokio::task::JoinHandle;
@@ -69,11 +69,11 @@ fn add(name: &str, value: &str) -> Edit {
 fn offer(sender: &str, seq: u64, names: &[&str]) -> Offer {
     let records: Vec<_> = names.iter().map(|name| Record::new(name, "A", "192.0.2.1", 60)).collect();
     let hash = ContentHash::of_all(&records);
-    Offer { sender: sender.into(), seq, timestamp: 1, records, hash, via: "test".into() }
+    Offer { sender: sender.into(), seq, timestamp: 1, content: Content::Full(records), hash, via: "test".into() }
 }
 
 async fn apply(store: &Store, offer: Offer) -> Judged {
-    store.offer(offer, Box::new(|_, _| Verdict::Apply)).await.unwrap()
+    store.offer(offer, Box::new(|_, _| Verdict::Apply { informed: false })).await.unwrap()
 }
 
 async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
@@ -245,7 +245,7 @@ async fn a_peers_snapshot_replaces_ours_without_moving_our_sequence_and_is_remem
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_file_of_a_replaced_node_gives_its_sequences() {
     let folder = tempfile::tempdir().unwrap();
-    let seed = Seed { local_seq: 12, peer_seq: BTreeMap::from([("peer".to_owned(), 5)]) };
+    let seed = Seed { local_seq: 12, peer_seq: BTreeMap::from([("peer".to_owned(), 5)]), ..Seed::default() };
     let store = open_with(Opening { seed, ..opening(folder.path()) }).await;
     let view = store.store.view();
     assert_eq!((view.own.seq, view.seen["peer"].seq), (12, 5));

@@ -160,7 +160,9 @@ fn refusal(error: &StoreError) -> Response {
         StoreError::Disk { .. } | StoreError::Closed => {
             error_reply(StatusCode::SERVICE_UNAVAILABLE, &error.to_string(), &[])
         }
-        StoreError::LocalWritesRejected => error_reply(StatusCode::FORBIDDEN, &error.to_string(), &[]),
+        StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {
+            error_reply(StatusCode::FORBIDDEN, &error.to_string(), &[])
+        }
         StoreError::Unreadable(_) => error_reply(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string(), &[]),
     }
 }

@@ -36,6 +36,8 @@ pub(super) enum FrameError {
     Torn,
     #[error("the connection failed")]
     Io(#[from] io::Error),
+    #[error("what came over the connection was refused")]
+    Refused,
 }
 
 /// Lets few long frames in at a time.

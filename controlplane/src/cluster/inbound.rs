@@ -138,7 +138,9 @@ impl Inbound {
         }
         let (last_verdict, last_refusal) = match outcome {
             Outcome::Applied { .. } => ("applied", None),
-            Outcome::Duplicate => ("duplicate", last.as_ref().and_then(|last| last.last_refusal.clone())),
+            Outcome::Duplicate | Outcome::NeedFull => {
+                ("duplicate", last.as_ref().and_then(|last| last.last_refusal.clone()))
+            }
             Outcome::Refused(reason) => ("refused", Some(reason.clone())),
         };
         let applied = match outcome {

@@ -5,10 +5,13 @@
 //! whole. Keys match without case, unknown ones are passed over, `null` is absent, the last of two equal keys wins.
 //! Octets that are not UTF-8 and escapes of half a surrogate pair become U+FFFD.
 
-use super::frame::{MAX_FRAME, PREFIX, prefix_of};
+use super::{
+    extension::Label,
+    frame::{MAX_FRAME, PREFIX, prefix_of},
+};
 use crate::{
     record::{Record, json},
-    store::View,
+    records::Records,
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -75,8 +78,27 @@ fn lone_surrogate(text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Keys that mean something to us; values of all others are checked for syntax and passed over.
-const KEYS: [&str; 10] =
-    ["type", "token", "message", "features", "node_id", "instance", "seq", "timestamp_unix", "records", "admin_token"];
+const KEYS: [&str; 19] = [
+    "type",
+    "token",
+    "message",
+    "features",
+    "node_id",
+    "instance",
+    "seq",
+    "timestamp_unix",
+    "records",
+    "admin_token",
+    "hash",
+    "base_hash",
+    "upserts",
+    "deletes",
+    "informed",
+    "count",
+    "verdict",
+    "reason",
+    "time_unix_ms",
+];
 
 /// A frame of which the outer shape was understood.
 #[derive(Debug, Default)]
@@ -147,20 +169,26 @@ impl<'a> Message<'a> {
 
     /// Reads it as `records_full`. Takes time in proportion to its length.
     pub(super) fn records_full(&self) -> Result<RecordsFull, BadFrame> {
+        let Label { node_id, seq, timestamp } = self.label()?;
+        Ok(RecordsFull { node_id, seq, timestamp, records: self.records("records")? })
+    }
+
+    /// The `node_id`, verbatim; empty if there is none.
+    pub(super) fn node_id(&self) -> Result<String, BadFrame> {
         let node_id: String = self.field("node_id")?.unwrap_or_default();
         if node_id.len() > MAX_NODE_ID {
             let fault = format!("{} bytes; at most {MAX_NODE_ID} are taken", node_id.len());
             return Err(BadFrame::Field { key: "node_id", fault });
         }
-        Ok(RecordsFull {
-            node_id,
-            seq: self.field("seq")?.unwrap_or_default(),
-            timestamp: self.field("timestamp_unix")?.unwrap_or_default(),
-            records: self.field::<RecordList>("records")?.map_or_else(Vec::new, |list| list.0),
-        })
+        Ok(node_id)
     }
 
-    fn field<T: Deserialize<'a>>(&self, key: &'static str) -> Result<Option<T>, BadFrame> {
+    /// A list of records; none if it is absent.
+    pub(super) fn records(&self, key: &'static str) -> Result<Vec<Record>, BadFrame> {
+        Ok(self.field::<RecordList>(key)?.map_or_else(Vec::new, |list| list.0))
+    }
+
+    pub(super) fn field<T: Deserialize<'a>>(&self, key: &'static str) -> Result<Option<T>, BadFrame> {
         let raw = KEYS.iter().position(|known| *known == key).and_then(|at| self.fields[at]);
         match raw {
             Some(raw) => serde_json::from_str::<Option<T>>(raw.get())
@@ -310,7 +338,7 @@ pub(super) fn auth_ok(ours: Option<(&[&str], &str, &str)>) -> Vec<u8> {
     framed(&Hello { kind: "auth_ok", token: None, features, node_id, instance })
 }
 
-fn framed(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn framed(value: &impl Serialize) -> Vec<u8> {
     // Strings and lists of strings always serialise.
     super::frame::encode(&json::to_vec(value).unwrap_or_default())
 }
@@ -322,8 +350,8 @@ pub(super) struct TooLarge {
     pub(super) size: usize,
 }
 
-/// Our records as a whole frame, byte for byte what an existing node would send.
-pub(super) fn snapshot(node_id: &str, view: &View) -> Result<Vec<u8>, TooLarge> {
+/// Records as a whole frame, byte for byte what an existing node would send.
+pub(super) fn snapshot(label: &Label, records: &Records) -> Result<Vec<u8>, TooLarge> {
     #[derive(Serialize)]
     struct Head<'a> {
         #[serde(rename = "type")]
@@ -338,14 +366,14 @@ pub(super) fn snapshot(node_id: &str, view: &View) -> Result<Vec<u8>, TooLarge> 
         *seconds == 0
     }
     let mut frame = vec![0; PREFIX];
-    let head =
-        Head { kind: "records_full", node_id, seq: view.own.seq, timestamp_unix: view.own.written_at, records: () };
+    let Label { node_id, seq, timestamp } = label;
+    let head = Head { kind: "records_full", node_id, seq: *seq, timestamp_unix: *timestamp, records: () };
     // Only writing can fail, and writing to memory does not.
     let _ = json::to_writer(&mut frame, &head);
     let mut dropped = 0;
-    if !view.records.is_empty() {
+    if !records.is_empty() {
         frame.truncate(frame.len() - "null}".len());
-        for (separator, row) in std::iter::once(b'[').chain(std::iter::repeat(b',')).zip(view.records.in_order()) {
+        for (separator, row) in std::iter::once(b'[').chain(std::iter::repeat(b',')).zip(records.in_order()) {
             frame.push(separator);
             json::append_record(&mut frame, &row.record);
             if frame.len() > MAX_FRAME + PREFIX {

@@ -5,6 +5,7 @@
 
 use super::{
     Shared,
+    extension::{Ack, Begin, DeltaFrame, Label},
     message::{BadFrame, Message, RecordsFull, records_full_at_once, text_of},
     peer::Peer,
     policy::{self, Facts, Judgement, Kind},
@@ -13,14 +14,10 @@ use crate::{
     config::InvalidRecords,
     hash::ContentHash,
     record::Record,
-    records::name_hash,
-    store::{Offer, StoreError, Verdict},
+    store::{Content, Delta, Offer, StoreError, Verdict, edit::FirstWins},
 };
 use std::{
-    cmp::Ordering,
-    collections::HashMap,
     fmt,
-    hash::{BuildHasher, Hash, Hasher},
     sync::{Arc, OnceLock},
 };
 use tracing::{info, warn};
@@ -34,12 +31,20 @@ const NAMED: usize = 5;
 /// Senders remembered. Far above any real cluster, small enough that made-up ids cannot fill memory and disk.
 const MAX_SENDERS: usize = 1024;
 
-/// What a frame asks of us.
+/// What a frame asks of us, or answers.
 #[derive(Debug)]
 pub(super) enum Request {
-    Ping,
-    Pull,
+    /// With what the sender holds and its clock, if it is of our kind.
+    Ping(Pulse),
+    Pong(Pulse),
+    /// With what the asker holds, if it takes a difference to that.
+    Pull(Option<ContentHash>),
     Records(Prepared),
+    Begin(Begin),
+    /// Records of one part.
+    Part(Vec<Record>),
+    End,
+    Ack(Ack),
     /// `error` and why.
     Error(String),
     /// A type that we do not know or that nobody sends unasked.
@@ -47,14 +52,23 @@ pub(super) enum Request {
     Bad(BadFrame),
 }
 
-/// A snapshot, read and tidied.
+/// What a node says of itself in `ping` and `pong` on a kept connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pulse {
+    pub(super) hash: Option<ContentHash>,
+    /// Milliseconds since 1970.
+    pub(super) clock: Option<u64>,
+}
+
+/// A snapshot or a difference, read and tidied.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    pub(super) node_id: String,
-    seq: u64,
-    timestamp: i64,
-    records: Vec<Record>,
-    hash: ContentHash,
+    pub(super) label: Label,
+    content: Content,
+    /// Content hash once applied.
+    pub(super) hash: ContentHash,
+    /// See [`DeltaFrame::informed`].
+    informed: bool,
     /// Records that cannot be served: how many, and the first few.
     faults: usize,
     named: Vec<String>,
@@ -66,8 +80,15 @@ pub(super) struct Source {
     /// For logs: `pushed from …`, `pulled from …`.
     pub(super) via: String,
     pub(super) kind: Kind,
+    /// Who is at the other end, if it says so: perhaps not the writer.
+    pub(super) peer: Option<String>,
     /// See [`Facts::acknowledged`].
     pub(super) acknowledged: u64,
+    /// When the write can have been made at the earliest, if the sender's own word is no use: an existing node stamps the
+    /// answer to a pull with the time of sending.
+    pub(super) not_before: Option<i64>,
+    /// What the writer itself is known to have held before, if it is whom we talk to.
+    pub(super) writer_held: Option<ContentHash>,
 }
 
 /// What became of a peer's snapshot.
@@ -82,6 +103,8 @@ pub enum Outcome {
     },
     /// Nothing new.
     Duplicate,
+    /// It was a difference to something that we do not hold.
+    NeedFull,
     /// Not applied, and why.
     Refused(String),
 }
@@ -95,6 +118,7 @@ impl fmt::Display for Outcome {
                 write!(f, "applied: {added} records came or changed, {removed} went or were overwritten")
             }
             Self::Duplicate => f.write_str("nothing new"),
+            Self::NeedFull => f.write_str("a difference to other records than ours; all of them are needed"),
             Self::Refused(reason) => write!(f, "refused: {reason}"),
         }
     }
@@ -120,99 +144,158 @@ fn understand(body: Vec<u8>) -> Request {
         Ok(message) => message,
         Err(bad) => return Request::Bad(bad),
     };
+    let pulse = || Ok(Pulse { hash: message.hash("hash").ok().flatten(), clock: message.clock() });
     let understood = match message.kind() {
-        "ping" => message.message().map(|_| Request::Ping),
-        "pull" => Ok(Request::Pull),
+        "ping" => message.message().and_then(|_| pulse()).map(Request::Ping),
+        "pong" => pulse().map(Request::Pong),
+        "pull" => Ok(Request::Pull(message.hash("hash").ok().flatten())),
         "records_full" => message.records_full().map(|full| Request::Records(Prepared::from(full))),
+        "records_delta" => message.delta().map(|delta| Request::Records(Prepared::from(delta))),
+        "records_begin" => message.begin().map(Request::Begin),
+        "records_part" => message.records("records").map(Request::Part),
+        "records_end" => Ok(Request::End),
+        "records_ack" => message.ack().map(Request::Ack),
         "error" => message.message().map(Request::Error),
         _ => Ok(Request::Other),
     };
     understood.unwrap_or_else(Request::Bad)
 }
 
+/// Records of a snapshot, tidied as they come: without what cannot be served and what says the same as an earlier record.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    records: Vec<Record>,
+    /// Records that came, those left out included.
+    came: usize,
+    faults: usize,
+    named: Vec<String>,
+    first_wins: FirstWins,
+}
+
+impl Gathered {
+    pub(super) fn extend(&mut self, records: Vec<Record>) {
+        self.came += records.len();
+        for record in records {
+            if !record.is_servable() {
+                self.note_fault(&record);
+            } else if self.first_wins.is_new(self.records.len(), |place| &self.records[place], &record) {
+                self.records.push(record);
+            }
+        }
+    }
+
+    fn note_fault(&mut self, record: &Record) {
+        self.faults += 1;
+        if self.named.len() < NAMED {
+            let fault = record.fault().unwrap_or_default();
+            let text = format!("`{}` {}: {fault}", record.name(), record.type_text());
+            self.named.push(text.chars().take(200).collect());
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.came
+    }
+
+    pub(super) fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    pub(super) fn prepared(self, label: Label, hash: ContentHash) -> Prepared {
+        let Self { records, faults, named, .. } = self;
+        Prepared { label, content: Content::Full(records), hash, informed: false, faults, named }
+    }
+}
+
 impl From<RecordsFull> for Prepared {
-    /// Leaves out what cannot be served and what says the same as an earlier record.
     fn from(full: RecordsFull) -> Self {
-        let (mut faults, mut named) = (0, Vec::new());
-        let mut records = full.records;
-        records.retain(|record| {
-            if record.is_servable() {
-                return true;
-            }
-            faults += 1;
-            if named.len() < NAMED {
-                let fault = record.fault().unwrap_or_default();
-                let text = format!("`{}` {}: {fault}", record.name(), record.type_text());
-                named.push(text.chars().take(200).collect());
-            }
-            false
-        });
-        let records = without_repeats(records);
-        let hash = ContentHash::of_all(&records);
-        let (node_id, seq, timestamp) = (full.node_id, full.seq, full.timestamp);
-        Self { node_id, seq, timestamp, records, hash, faults, named }
+        let RecordsFull { node_id, seq, timestamp, records } = full;
+        let mut gathered = Gathered::default();
+        gathered.extend(records);
+        let hash = ContentHash::of_all(gathered.records());
+        gathered.prepared(Label { node_id, seq, timestamp }, hash)
     }
 }
 
-/// Of several records with one identity the first stays.
-fn without_repeats(records: Vec<Record>) -> Vec<Record> {
-    let state = foldhash::quality::RandomState::default();
-    let mut places: foldhash::HashMap<u64, usize> =
-        HashMap::with_capacity_and_hasher(records.len(), Default::default());
-    let mut kept: Vec<Record> = Vec::with_capacity(records.len());
-    'records: for record in records {
-        let mut key = identity_hash(&state, &record);
-        while let Some(place) = places.get(&key) {
-            if kept[*place].cmp_identity(&record) == Ordering::Equal {
-                continue 'records;
+impl From<DeltaFrame> for Prepared {
+    fn from(frame: DeltaFrame) -> Self {
+        let DeltaFrame { label, delta: Delta { base, upserts, deletes }, hash, informed } = frame;
+        let mut gathered = Gathered::default();
+        gathered.extend(upserts);
+        let Gathered { records: upserts, faults, named, .. } = gathered;
+        let content = Content::Delta(Delta { base, upserts, deletes });
+        Self { label, content, hash, informed, faults, named }
+    }
+}
+
+impl Prepared {
+    /// Why none of it is applied, although the policy may let it in.
+    fn fault(&self, invalid_records: InvalidRecords) -> Option<String> {
+        let empty = matches!(&self.content, Content::Full(records) if records.is_empty());
+        match invalid_records {
+            InvalidRecords::Reject if self.faults > 0 => Some(self.faulty()),
+            // What cannot be read was not meant to empty us (R9).
+            InvalidRecords::Skip if self.faults > 0 && empty => {
+                Some(format!("nothing of it is left: {}", self.faulty()))
             }
-            key = key.wrapping_add(1);
+            _ => None,
         }
-        places.insert(key, kept.len());
-        kept.push(record);
     }
-    kept
+
+    /// Whether it is a difference.
+    pub(super) fn is_delta(&self) -> bool {
+        matches!(self.content, Content::Delta(_))
+    }
+
+    fn faulty(&self) -> String {
+        format!("{} of its records cannot be served: {}", self.faults, self.named.join("; "))
+    }
+
+    /// Whether it would leave us with nothing.
+    fn empties(&self) -> bool {
+        self.faults == 0
+            && match &self.content {
+                Content::Full(records) => records.is_empty(),
+                Content::Delta(_) => self.hash == ContentHash::default(),
+            }
+    }
+
+    /// Everything that the judge must know and the store cannot tell.
+    fn facts(&self, shared: &Shared, source: &Source) -> Facts {
+        let settings = shared.settings();
+        Facts {
+            policy: settings.policy,
+            allowed_writers: settings.allowed_writers.clone(),
+            own_id: shared.node_id(),
+            sender: self.label.node_id.clone(),
+            kind: source.kind,
+            relayed: source.peer.as_ref().is_some_and(|peer| *peer != self.label.node_id),
+            seq: self.label.seq,
+            timestamp: source.not_before.unwrap_or(self.label.timestamp),
+            empty: self.empties(),
+            hash: self.hash,
+            read_only: shared.store.read_only(),
+            fault: self.fault(settings.invalid_records),
+            acknowledged: source.acknowledged,
+            held_before: false,
+            content_is_senders: false,
+        }
+    }
 }
 
-fn identity_hash(state: &foldhash::quality::RandomState, record: &Record) -> u64 {
-    let mut hasher = state.build_hasher();
-    hasher.write_u64(name_hash(record.name()));
-    record.type_text().hash(&mut hasher);
-    record.normalised_value().hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Has a snapshot judged and, if the judge says so, applied. When this returns, it is on disk.
-pub(super) async fn take(shared: &Arc<Shared>, prepared: Prepared, source: &Source) -> Result<Outcome, StoreError> {
-    let settings = shared.settings();
-    let Prepared { node_id: sender, seq, timestamp, records, hash, faults, named } = prepared;
-    let faulty = || format!("{faults} of its records cannot be served: {}", named.join("; "));
+/// Has a snapshot or difference judged and, if the judge says so, applied. When this returns, it is on disk.
+pub(super) async fn take(shared: &Arc<Shared>, prepared: Prepared, source: &Source) -> Result<Taken, StoreError> {
     let view = shared.store.view();
+    let sender = prepared.label.node_id.clone();
     if view.seen.len() >= MAX_SENDERS && !view.seen.contains_key(&sender) {
-        return Ok(Outcome::Refused(format!("we remember {MAX_SENDERS} senders already, and it is another one")));
+        let reason = format!("we remember {MAX_SENDERS} senders already, and it is another one");
+        return Ok(Taken { outcome: Outcome::Refused(reason), hash: view.records.hash() });
     }
-    let fault = match settings.invalid_records {
-        InvalidRecords::Reject if faults > 0 => Some(faulty()),
-        // What cannot be read was not meant to empty us (R9).
-        InvalidRecords::Skip if faults > 0 && records.is_empty() => {
-            Some(format!("nothing of it is left: {}", faulty()))
-        }
-        _ => None,
-    };
-    let facts = Facts {
-        policy: settings.policy,
-        own_id: shared.node_id(),
-        sender: sender.clone(),
-        kind: source.kind,
-        seq,
-        empty: records.is_empty() && faults == 0,
-        hash,
-        fault,
-        acknowledged: source.acknowledged,
-        held_before: false,
-        content_is_senders: false,
-    };
-    let offer = Offer { sender: sender.clone(), seq: seq.max(1), timestamp, records, hash, via: source.via.clone() };
+    let facts = prepared.facts(shared, source);
+    let (faults, faulty) = (prepared.faults, (prepared.faults > 0).then(|| prepared.faulty()));
+    let Prepared { label: Label { seq, .. }, content, hash, informed, .. } = prepared;
+    let (timestamp, writer_held) = (facts.timestamp, source.writer_held);
+    let offer = Offer { sender: sender.clone(), seq: seq.max(1), timestamp, content, hash, via: source.via.clone() };
     let kept_out = Arc::new(OnceLock::new());
     let (content, reasons) = (Arc::clone(&shared.content), Arc::clone(&kept_out));
     let judge = Box::new(move |standing: crate::store::Standing<'_>, offer: &Offer| {
@@ -221,11 +304,14 @@ pub(super) async fn take(shared: &Arc<Shared>, prepared: Prepared, source: &Sour
             content_is_senders: content.is_senders(&offer.sender, standing.own.seq),
             ..facts
         };
+        let fits = !matches!(&offer.content, Content::Delta(delta) if delta.base != standing.hash);
         match policy::judge(&facts, standing) {
+            Judgement::Apply | Judgement::Restore if !fits => Verdict::NeedFull,
             Judgement::Apply => {
                 content.applies(&offer.sender, offer.hash, standing.own.seq);
-                Verdict::Apply
+                Verdict::Apply { informed: informed || writer_held == Some(standing.hash) }
             }
+            Judgement::Restore => Verdict::Restore,
             Judgement::Duplicate(reason) => {
                 if let Some(reason) = reason {
                     let _ = reasons.set(reason);
@@ -236,23 +322,34 @@ pub(super) async fn take(shared: &Arc<Shared>, prepared: Prepared, source: &Sour
         }
     });
     let judged = shared.store.offer(offer, judge).await?;
+    let (added, removed) = (judged.added, judged.removed);
     let outcome = match judged.verdict {
-        Verdict::Apply => Outcome::Applied { added: judged.added, removed: judged.removed },
+        Verdict::Apply { .. } | Verdict::Restore => Outcome::Applied { added, removed },
+        Verdict::NeedFull => Outcome::NeedFull,
         Verdict::Duplicate => kept_out.get().cloned().map_or(Outcome::Duplicate, Outcome::Refused),
         Verdict::Refuse { reason, .. } => Outcome::Refused(reason),
     };
-    if let Outcome::Applied { added, removed } = &outcome {
-        info!(sender, seq, added, removed, via = source.via, "applied a peer's snapshot");
-        if faults > 0 {
-            warn!(sender, seq, "left out of a peer's snapshot: {}", faulty());
+    match &outcome {
+        Outcome::Applied { added, removed } => {
+            info!(sender, seq, added, removed, via = source.via, "applied a peer's records");
+            if let Some(faulty) = faulty.filter(|_| faults > 0) {
+                warn!(sender, seq, "left out of a peer's snapshot: {faulty}");
+            }
         }
-    } else if let Outcome::Refused(reason) = &outcome {
-        shared.inbound.refusal_is_news(&sender, reason).then(|| {
+        Outcome::Refused(reason) if shared.inbound.refusal_is_news(&sender, reason) => {
             warn!(sender, seq, reason, via = source.via, "refused a peer's snapshot");
-        });
+        }
+        _ => {}
     }
     shared.inbound.judged(&sender, seq, &outcome);
-    Ok(outcome)
+    Ok(Taken { outcome, hash: judged.hash })
+}
+
+/// What became of an offer, and what we hold now.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) outcome: Outcome,
+    pub(super) hash: ContentHash,
 }
 
 /// Tells the peers that are this node what became of its snapshot.
@@ -279,9 +376,10 @@ mod tests {
             {{"name":"a.test","type":"A","value":"192.0.2.2","ttl":2}},null]}}"#
         );
         let Request::Records(prepared) = read(frame.into_bytes()).await else { panic!("not a snapshot") };
-        assert_eq!((prepared.records.len(), prepared.records[0].ttl), (2, 1));
+        let Content::Full(records) = &prepared.content else { panic!("not a whole one") };
+        assert_eq!((records.len(), records[0].ttl), (2, 1));
         assert_eq!((prepared.faults, prepared.named.len()), (21, NAMED));
         assert!(prepared.named[0].contains("bad0.test") && prepared.named[0].contains("value"));
-        assert_eq!(prepared.hash, ContentHash::of_all(&prepared.records));
+        assert_eq!(prepared.hash, ContentHash::of_all(records));
     }
 }

@@ -1,9 +1,15 @@
 //! One configured peer: what we know of it, and how our dealings with it went.
 
-use super::{message::Greeting, policy::Kind};
-use crate::record::Time;
+use super::{
+    extension::Label,
+    features::Features,
+    link::{Link, Traffic},
+    message::Greeting,
+    policy::Kind,
+};
+use crate::{hash::ContentHash, record::Time};
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::Notify;
@@ -15,6 +21,11 @@ pub(super) struct Peer {
     /// Host and port.
     pub(super) address: String,
     known: Mutex<Known>,
+    /// The connection that is kept for everything, if that was agreed (`keep`). Whoever uses it holds the lock.
+    pub(super) kept: tokio::sync::Mutex<Option<Link>>,
+    pub(super) traffic: Arc<Traffic>,
+    /// Its records differ from ours, and nothing is on its way: asking for them is worth a try.
+    pub(super) differs: Notify,
     /// Pushing is worth another try now.
     pub(super) poke: Notify,
     /// Something contradicts what the last probe found.
@@ -31,6 +42,22 @@ pub(super) struct Known {
     pub(super) is_self: bool,
     /// It is another node with our id (R11).
     pub(super) shares_our_id: bool,
+    /// What was agreed when we last connected.
+    pub(super) features: Features,
+    /// Content hash of what it holds, as it last said.
+    pub(super) hash: Option<ContentHash>,
+    /// Whose write it last told us that it holds, or confirmed, or refused: not to be sent again.
+    pub(super) holds: Option<Label>,
+    /// It is being sent all our records because it asked; a push would bring them a second time.
+    pub(super) being_served: usize,
+    /// Our content and its when we last asked for its records and they differed still.
+    pub(super) compared: Option<(ContentHash, ContentHash)>,
+    /// Why it refused what we last sent.
+    pub(super) refused_by_peer: Option<String>,
+    /// Its clock minus ours, milliseconds.
+    pub(super) skew_ms: Option<i64>,
+    /// Sequence in its last answer to a pull, and when that was, Unix seconds; for existing nodes.
+    pub(super) pulled: Option<(u64, i64)>,
     /// Our last sequence that it has confirmed to have on disk.
     pub(super) acknowledged: u64,
     /// Our last sequence that need not be sent, because this peer's own snapshot has replaced it here.
@@ -51,7 +78,15 @@ pub(super) struct Known {
 
 impl Peer {
     pub(super) fn new(address: String) -> Self {
-        Self { address, known: Mutex::default(), poke: Notify::new(), doubt: Notify::new() }
+        Self {
+            address,
+            known: Mutex::default(),
+            kept: tokio::sync::Mutex::default(),
+            traffic: Arc::default(),
+            differs: Notify::new(),
+            poke: Notify::new(),
+            doubt: Notify::new(),
+        }
     }
 
     /// What we know; hold it no longer than it takes to look.
@@ -60,8 +95,12 @@ impl Peer {
     }
 
     /// Takes in how it answered our `auth`; `greeting` is absent from existing nodes.
-    pub(super) fn answered(&self, greeting: Option<&Greeting>, own_id: &str, own_instance: &str) {
+    pub(super) fn answered(&self, greeting: Option<&Greeting>, features: Features, own_id: &str, own_instance: &str) {
         let mut known = self.known();
+        if std::mem::replace(&mut known.features, features) != features {
+            // What it may be sent depends on that.
+            self.poke.notify_one();
+        }
         known.kind = Some(if greeting.is_some() { Kind::Ours } else { Kind::Existing });
         let Some(greeting) = greeting else {
             known.is_self = false;
@@ -91,20 +130,37 @@ impl Peer {
             // Another node lives there now; it has confirmed nothing.
             if known.node_id.is_some() {
                 (known.acknowledged, known.superseded) = (0, 0);
+                (known.hash, known.holds, known.pulled) = (None, None, None);
             }
             known.node_id = Some(node_id.to_owned());
         }
     }
 
-    /// A push has been confirmed.
-    pub(super) fn push_confirmed(&self, seq: u64) {
+    /// A push has been confirmed; `own` is our sequence in it, if it was a write of ours.
+    pub(super) fn push_confirmed(&self, own: Option<u64>) {
         let mut known = self.known();
         if known.last_outbound_error.take().is_some() {
-            info!(peer = self.address, seq, "peer has our records again");
+            info!(peer = self.address, "peer has our records again");
         }
-        known.acknowledged = known.acknowledged.max(seq);
+        known.acknowledged = known.acknowledged.max(own.unwrap_or(0));
+        known.refused_by_peer = None;
         known.last_outbound_ok = Some(Time::now());
         self.doubt_unless(known.reachable);
+    }
+
+    /// The peer has what we pushed and does not take it. Told when the reason is a new one.
+    pub(super) fn push_refused(&self, reason: String) {
+        let mut known = self.known();
+        if known.refused_by_peer.as_ref() != Some(&reason) {
+            info!(peer = self.address, reason, "the peer refuses our records");
+        }
+        (known.refused_by_peer, known.last_outbound_error) = (Some(reason), None);
+        self.doubt_unless(known.reachable);
+    }
+
+    /// It said what it holds.
+    pub(super) fn it_holds(&self, hash: ContentHash) {
+        self.known().hash = Some(hash);
     }
 
     /// Has it probed again at once if what we met with speaks against the last probe.

@@ -1,7 +1,7 @@
 //! Decides whether a peer's snapshot may replace our records.
 //!
-//! Peers share neither a clock nor a leader, so a policy promises only so much; the table at the foot of this file checks
-//! what `lww_per_node` promises. A sender's sequence says which of its own snapshots is newer. Three things keep that
+//! Peers share neither a clock nor a leader, so a policy promises only so much; the tables at the foot of this file check
+//! what each promises. A sender's sequence says which of its own snapshots is newer. Three things keep that
 //! simple rule from losing data: records that nobody ever wrote have no authority (R1), an empty snapshot counts only
 //! when it was meant (R9), and existing nodes sometimes offer other content under an old sequence (R5), which may be
 //! news from them or merely what we or others had sent them before.
@@ -9,7 +9,8 @@
 use crate::{
     config::SyncPolicy,
     hash::ContentHash,
-    store::{Seen, Standing},
+    record::Time,
+    store::{Origin, Seen, Standing},
 };
 
 /// What software the sender runs.
@@ -26,15 +27,23 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) policy: SyncPolicy,
+    /// Whom `primary_writer` believes.
+    pub(super) allowed_writers: Vec<String>,
     /// Our own node id.
     pub(super) own_id: String,
     pub(super) sender: String,
     pub(super) kind: Kind,
+    /// Another node passed it on.
+    pub(super) relayed: bool,
     /// As it came; 0 says that the sender has never written.
     pub(super) seq: u64,
+    /// Unix seconds of the sender's last write, as far as it can be believed.
+    pub(super) timestamp: i64,
     /// Whether there is no record in it.
     pub(super) empty: bool,
     pub(super) hash: ContentHash,
+    /// Why nothing is applied at all: the records come from a source that we may only read.
+    pub(super) read_only: Option<String>,
     /// Why the whole snapshot is refused for its records, if it is (`cluster_invalid_records` = `reject`).
     pub(super) fault: Option<String>,
     /// For an answer to a pull: our last sequence that the sender had acknowledged before we asked.
@@ -50,6 +59,8 @@ pub(super) struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     Apply,
+    /// It is our own write, from before we lost our folder: take it as that.
+    Restore,
     /// Nothing new; `Some` says why it stays out although its content differs from what we saw.
     Duplicate(Option<String>),
     Refuse {
@@ -64,6 +75,13 @@ pub(super) fn judge(facts: &Facts, standing: Standing<'_>) -> Judgement {
         return Judgement::Duplicate(Some("it does not say whose snapshot it is".to_owned()));
     }
     if facts.sender == facts.own_id {
+        if facts.relayed && facts.seq <= standing.own.seq {
+            return Judgement::Duplicate(None);
+        }
+        // A peer kept what this node wrote in an earlier life; we know of no write of ours that this could undo.
+        if facts.relayed && standing.own.seq == 0 && facts.read_only.is_none() {
+            return Judgement::Restore;
+        }
         let reason = "it carries our own node id: another node has the same id, or it is our own".to_owned();
         return Judgement::Refuse { reason, seen: false };
     }
@@ -119,6 +137,9 @@ impl Age {
 /// What keeps a snapshot out that is news.
 fn gate(facts: &Facts, standing: &Standing<'_>) -> Judgement {
     let refuse = |reason: String| Judgement::Refuse { reason, seen: true };
+    if let Some(reason) = &facts.read_only {
+        return refuse(reason.clone());
+    }
     if facts.seq == 0 && !standing.empty {
         return refuse("its sender has never written, and our store is not empty".to_owned());
     }
@@ -130,9 +151,32 @@ fn gate(facts: &Facts, standing: &Standing<'_>) -> Judgement {
     }
     match facts.policy {
         SyncPolicy::LwwPerNode => Judgement::Apply,
-        SyncPolicy::PrimaryWriter | SyncPolicy::GlobalLww => {
-            refuse(format!("the policy {} is not built yet; nothing is applied under it", facts.policy.as_str()))
-        }
+        SyncPolicy::PrimaryWriter if facts.allowed_writers.contains(&facts.sender) => Judgement::Apply,
+        SyncPolicy::PrimaryWriter => refuse(format!("{} is not in cluster_allowed_writer_node_ids", facts.sender)),
+        SyncPolicy::GlobalLww => match standing.head.filter(|held| beats(held, facts)) {
+            None => Judgement::Apply,
+            Some(held) => refuse(format!(
+                "its last write ({}) is older than what we hold, which {} wrote at {}",
+                told(facts.timestamp),
+                held.writer(&facts.own_id),
+                told(held.timestamp)
+            )),
+        },
+    }
+}
+
+/// Whether what we hold stays: the greater (time, node id) wins. A writer's newer snapshot always follows its older one, so
+/// that a clock that was set back, or two writes in one second, stop nobody (R4).
+fn beats(held: &Origin, facts: &Facts) -> bool {
+    let writer = held.writer(&facts.own_id);
+    writer != facts.sender && (held.timestamp.max(1), writer) > (facts.timestamp.max(1), facts.sender.as_str())
+}
+
+/// A time in seconds, for people.
+fn told(timestamp: i64) -> String {
+    match u64::try_from(timestamp) {
+        Ok(seconds) if seconds > 1 => Time::at(seconds.saturating_mul(1000)).to_string(),
+        _ => "at an unknown time".to_owned(),
     }
 }
 
@@ -145,6 +189,7 @@ mod tests {
     const APPLY: &str = "apply";
     const DUPLICATE: &str = "duplicate";
     const REFUSE: &str = "refuse";
+    const RESTORE: &str = "restore";
 
     fn content(number: u8) -> ContentHash {
         ContentHash::of(&Record::new("a.test", "A", &format!("192.0.2.{number}"), 60))
@@ -153,12 +198,16 @@ mod tests {
     fn offer(kind: Kind, seq: u64, number: u8) -> Facts {
         Facts {
             policy: SyncPolicy::LwwPerNode,
+            allowed_writers: Vec::new(),
             own_id: "me".to_owned(),
             sender: "peer".to_owned(),
             kind,
+            relayed: false,
             seq,
+            timestamp: 100,
             empty: false,
             hash: content(number),
+            read_only: None,
             fault: None,
             acknowledged: u64::MAX,
             held_before: false,
@@ -175,9 +224,14 @@ mod tests {
     }
 
     fn word(facts: &Facts, seen: Option<Seen>, empty: bool, own_seq: u64) -> &'static str {
-        let own = OwnWrites { seq: own_seq, written_at: 0 };
-        match judge(facts, Standing { seen: seen.as_ref(), empty, own }) {
+        word_over(facts, seen, empty, own_seq, None)
+    }
+
+    fn word_over(facts: &Facts, seen: Option<Seen>, empty: bool, own_seq: u64, head: Option<&Origin>) -> &'static str {
+        let (own, hash) = (OwnWrites { seq: own_seq, written_at: 0 }, ContentHash::default());
+        match judge(facts, Standing { seen: seen.as_ref(), empty, hash, own, head }) {
             Judgement::Apply => APPLY,
+            Judgement::Restore => RESTORE,
             Judgement::Duplicate(_) => DUPLICATE,
             Judgement::Refuse { .. } => REFUSE,
         }
@@ -236,7 +290,7 @@ mod tests {
             // R6
             ("refused before, allowed now", offer(Ours, 5, 1), seen(5, 2, 1), false, APPLY),
             ("faulty records", facts(|facts| facts.fault = Some("bad".to_owned())), None, false, REFUSE),
-            ("policy to come", facts(|facts| facts.policy = SyncPolicy::GlobalLww), None, true, REFUSE),
+            ("a source we may only read", facts(|facts| facts.read_only = Some("git".to_owned())), None, true, REFUSE),
             ("told once", facts(|facts| facts.policy = SyncPolicy::PrimaryWriter), seen(5, 0, 2), true, DUPLICATE),
         ];
         for (what, facts, seen, empty, expected) in table {
@@ -244,7 +298,109 @@ mod tests {
         }
     }
 
+    #[test]
+    fn our_own_writes_come_back_only_to_a_node_that_has_lost_its_folder() {
+        let ours = |relayed, seq| Facts { sender: "me".to_owned(), relayed, ..offer(Kind::Ours, seq, 1) };
+        for (what, facts, own_seq, expected) in [
+            ("a peer kept them", ours(true, 9), 0, RESTORE),
+            ("a peer passes our last write back", ours(true, 9), 9, DUPLICATE),
+            ("and an older one", ours(true, 9), 10, DUPLICATE),
+            ("one that we do not remember, and have written since", ours(true, 9), 5, REFUSE),
+            ("another node has our id", ours(false, 9), 0, REFUSE),
+        ] {
+            assert_eq!(word(&facts, None, true, own_seq), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn primary_writer_believes_the_list_and_nobody_else() {
+        let of = |sender: &str, writers: &[&str]| Facts {
+            policy: SyncPolicy::PrimaryWriter,
+            sender: sender.to_owned(),
+            allowed_writers: writers.iter().map(|id| (*id).to_owned()).collect(),
+            ..offer(Kind::Existing, 5, 1)
+        };
+        for (what, facts, saw, expected) in [
+            ("listed", of("peer", &["other", "peer"]), None, APPLY),
+            ("not listed", of("peer", &["other"]), None, REFUSE),
+            ("the id is taken as it is", of(" peer", &["peer"]), None, REFUSE),
+            ("an empty list believes nobody", of("peer", &[]), None, REFUSE),
+            ("refused before, listed since (R6)", of("peer", &["peer"]), seen(5, 0, 1), APPLY),
+            ("refused before, told once", of("peer", &[]), seen(5, 0, 1), DUPLICATE),
+            ("applied before, no longer listed", of("peer", &[]), seen(5, 5, 1), DUPLICATE),
+            ("newer, no longer listed", of("peer", &[]), seen(4, 4, 1), REFUSE),
+            ("listed and never written (R1)", Facts { seq: 0, ..of("peer", &["peer"]) }, None, REFUSE),
+        ] {
+            assert_eq!(word(&facts, saw, false, 7), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn global_lww_keeps_the_greater_of_time_and_id() {
+        let of = |sender: &str, timestamp| Facts {
+            policy: SyncPolicy::GlobalLww,
+            sender: sender.to_owned(),
+            timestamp,
+            ..offer(Kind::Ours, 5, 1)
+        };
+        let held = |id: &str, timestamp| {
+            let node_id = (id != "me").then(|| id.to_owned());
+            Some(Origin { node_id, seq: 9, timestamp })
+        };
+        for (what, facts, head, expected) in [
+            ("nobody ever wrote what we hold", of("peer", 1), None, APPLY),
+            ("later", of("peer", 101), held("other", 100), APPLY),
+            ("earlier", of("peer", 99), held("other", 100), REFUSE),
+            ("equal, greater id", of("peer", 100), held("other", 100), APPLY),
+            ("equal, lower id", of("other", 100), held("peer", 100), REFUSE),
+            ("our own write is later (R4)", of("peer", 100), held("me", 101), REFUSE),
+            ("our own write is earlier", of("peer", 102), held("me", 101), APPLY),
+            ("equal to our own, greater id", of("peer", 100), held("me", 100), APPLY),
+            ("equal to our own, lower id", of("a", 100), held("me", 100), REFUSE),
+            ("the same writer in the same second", of("peer", 100), held("peer", 100), APPLY),
+            ("the same writer, its clock went back", of("peer", 50), held("peer", 100), APPLY),
+            ("no time counts as 1", of("a", 0), held("b", 1), REFUSE),
+            ("no time on either side", of("b", 0), held("a", 0), APPLY),
+        ] {
+            assert_eq!(word_over(&facts, None, false, 7, head.as_ref()), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_policy_changed_at_run_time_judges_the_next_offer() {
+        let mut facts = Facts { policy: SyncPolicy::PrimaryWriter, ..offer(Kind::Ours, 6, 1) };
+        assert_eq!(word(&facts, seen(5, 5, 1), false, 7), REFUSE);
+        // The refusal was remembered as seen; under another policy the same snapshot comes in.
+        for policy in [SyncPolicy::LwwPerNode, SyncPolicy::GlobalLww] {
+            facts.policy = policy;
+            assert_eq!(word(&facts, seen(6, 5, 1), false, 7), APPLY);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn under_global_lww_all_nodes_end_with_the_greatest_write_whatever_the_order(
+            times in prop::collection::vec(1i64..5, 2..8), seed in any::<u64>(),
+        ) {
+            // One write each, all concurrent; delivered in some order to a node that made none of them.
+            let mut order: Vec<usize> = (0..times.len()).collect();
+            order.sort_by_key(|at| (*at as u64 + 1).wrapping_mul(seed | 1));
+            let mut head: Option<Origin> = None;
+            for at in order {
+                let facts = Facts {
+                    policy: SyncPolicy::GlobalLww,
+                    sender: format!("n{at}"),
+                    timestamp: times[at],
+                    ..offer(Kind::Ours, 5, 1)
+                };
+                if word_over(&facts, None, false, 0, head.as_ref()) == APPLY {
+                    head = Some(Origin { node_id: Some(facts.sender), seq: 5, timestamp: times[at] });
+                }
+            }
+            let greatest = (0..times.len()).max_by_key(|at| (times[*at], *at)).map(|at| format!("n{at}"));
+            prop_assert_eq!(head.and_then(|head| head.node_id), greatest);
+        }
+
         #[test]
         fn whatever_the_order_the_newest_snapshot_of_a_sender_stays(seqs in prop::collection::vec(1u64..20, 1..30)) {
             let (mut state, mut held) = (None::<Seen>, 0);

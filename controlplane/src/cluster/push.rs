@@ -1,6 +1,7 @@
-//! Sends our records to one peer, whenever we have written something that it has not confirmed.
+//! Brings one peer what our records have become, whenever there is a write that it has not confirmed.
 //!
-//! What is pushed is keyed on our own sequence, not on the generation: applying somebody's snapshot pushes nothing (R2).
+//! To an existing node only our own writes go, keyed on our own sequence: applying somebody's snapshot pushes nothing (R2). A
+//! peer that agreed `relay` is sent whatever we hold, under the name of its writer, so that any connected topology converges.
 //! One push is under way at a time and always takes the newest records, so changes that come meanwhile travel together
 //! (R10). A push that could not be delivered is tried again with whatever we hold by then: if a peer's snapshot has
 //! replaced our write meanwhile, that is what our store says now, and what an existing node would send. Only the peer whose
@@ -9,24 +10,43 @@
 use super::{
     Shared,
     backoff::Backoff,
+    extension::{Ack, Label, Word},
+    features::Features,
     link::{Link, LinkError, within},
     message::TooLarge,
-    peer::Peer,
+    outgoing::Outgoing,
+    peer::{Known, Peer},
+    policy::Kind,
 };
+use crate::{config::SyncPolicy, store::View};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Everything about one push: connecting, sending, receipt.
 const LIMIT: Duration = Duration::from_secs(30);
+/// The same for a snapshot in parts, and each step of it.
+const LONG_LIMIT: Duration = Duration::from_secs(600);
+const STEP: Duration = Duration::from_secs(30);
+/// A peer that agreed to `ack` answers short frames within this time, or the connection is dead.
+const ANSWER: Duration = Duration::from_secs(10);
 /// Between the starts of two pushes: what changes within it travels together. The first change never waits.
 const GATHER: Duration = Duration::from_millis(5);
+/// The same where only differences travel.
+const GATHER_DELTAS: Duration = Duration::from_millis(1);
+/// The same for existing nodes under `global_lww`, which tell snapshots apart by the second (R4).
+const GATHER_SECONDS: Duration = Duration::from_secs(1);
+/// Somebody else's write is passed on a little later, by a different while on each node: whoever has it from another by
+/// then says so, and is spared.
+const RELAY_SPREAD: Duration = Duration::from_millis(20);
 /// First pause after a failed push.
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Longest pause after failed pushes.
 const LAST_RETRY: Duration = Duration::from_secs(30);
-/// A connection waits this long for the next push. Existing nodes close theirs after 120 s; ours must be gone before.
+/// A connection to an existing node waits this long for the next push. It closes its end after 120 s; ours must be gone before.
 const KEEP: Duration = Duration::from_secs(10);
+/// Differences tried in one push before the whole is sent.
+const TRIES: usize = 3;
 
 /// Why a push failed.
 #[derive(Debug, thiserror::Error)]
@@ -37,25 +57,47 @@ enum PushError {
     TooLarge(#[from] TooLarge),
 }
 
+/// What became of a push that reached the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Delivered {
+    /// It holds this now.
+    Confirmed(Label),
+    /// It takes it not, and why.
+    Refused(Label, String),
+    /// There was nothing to send.
+    Nothing,
+}
+
 /// What is needed to push to one peer.
 struct Pusher {
     shared: Arc<Shared>,
     peer: Arc<Peer>,
+    /// A connection to a node that did not agree to `keep`.
     link: Option<Link>,
     link_until: Instant,
     backoff: Backoff,
     /// Not before then, unless something newer is there to send.
     not_before: Instant,
     last_start: Option<Instant>,
-    tried: u64,
+    tried: Option<Label>,
+    /// What is due, and when it is passed on at the earliest.
+    pending: Option<(Label, Instant)>,
 }
 
 /// Pushes to this peer until stopped.
 pub(super) async fn run(shared: Arc<Shared>, peer: Arc<Peer>, stop: CancellationToken) {
     let now = Instant::now();
-    let backoff = Backoff::new(FIRST_RETRY, LAST_RETRY);
-    let mut pusher =
-        Pusher { shared, peer, link: None, link_until: now, backoff, not_before: now, last_start: None, tried: 0 };
+    let mut pusher = Pusher {
+        shared,
+        peer,
+        link: None,
+        link_until: now,
+        backoff: Backoff::new(FIRST_RETRY, LAST_RETRY),
+        not_before: now,
+        last_start: None,
+        tried: None,
+        pending: None,
+    };
     tokio::select! {
         () = stop.cancelled() => {}
         () = pusher.run() => {}
@@ -71,7 +113,7 @@ impl Pusher {
             views.borrow_and_update();
             settings.borrow_and_update();
             first_pulls.borrow_and_update();
-            let due = self.due().map(|seq| self.when(seq));
+            let due = self.due();
             if due.is_some_and(|at| at <= Instant::now()) {
                 self.turn().await;
                 continue;
@@ -88,40 +130,56 @@ impl Pusher {
         }
     }
 
-    /// Our sequence, if this peer should have it and has not.
-    fn due(&self) -> Option<u64> {
-        let (settings, view) = (self.shared.settings(), self.shared.store.view());
-        let known = self.peer.known();
-        let seq = view.own.seq;
-        let wanted = seq > known.acknowledged.max(known.superseded)
-            && !settings.replica_only
-            && !known.is_self
-            && !known.shares_our_id
-            && known.too_large != Some(view.generation.number);
+    /// When to push, if this peer should have something that it has not.
+    fn due(&mut self) -> Option<Instant> {
+        let view = self.shared.store.view();
+        let Some(label) = self.shared.owed(&self.peer, &view) else {
+            self.pending = None;
+            return None;
+        };
+        let own = label.node_id == self.shared.node_id();
         // What was written before we started waits until we have asked the others what was written meanwhile.
-        (wanted && (seq > self.shared.seq_at_start() || *self.shared.first_pulls.borrow() == 0)).then_some(seq)
+        if own && view.own.seq <= self.shared.seq_at_start() && *self.shared.first_pulls.borrow() > 0 {
+            return None;
+        }
+        let now = Instant::now();
+        let first = match &self.pending {
+            Some((pending, at)) if *pending == label => *at,
+            _ if own => now,
+            _ => {
+                now + RELAY_SPREAD
+                    .mul_f64(getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX)))
+            }
+        };
+        let newer = self.tried.as_ref() != Some(&label);
+        self.pending = Some((label, first));
+        let at = match self.last_start {
+            Some(last) if newer && self.backoff.is_failing() => self.not_before.min(last + FIRST_RETRY),
+            Some(last) if newer => last + self.gather(),
+            _ => self.not_before,
+        };
+        Some(at.max(first))
     }
 
-    /// When to try: after the pause, but for something newer almost at once.
-    fn when(&self, seq: u64) -> Instant {
-        match self.last_start {
-            Some(last) if seq > self.tried && self.backoff.is_failing() => self.not_before.min(last + FIRST_RETRY),
-            Some(last) if seq > self.tried => last + GATHER,
-            _ => self.not_before,
+    fn gather(&self) -> Duration {
+        let known = self.peer.known();
+        match known.kind {
+            Some(Kind::Ours) if known.features.delta => GATHER_DELTAS,
+            Some(Kind::Existing) if self.shared.settings().policy == SyncPolicy::GlobalLww => GATHER_SECONDS,
+            _ => GATHER,
         }
     }
 
     async fn turn(&mut self) {
         self.last_start = Some(Instant::now());
-        self.tried = self.shared.store.view().own.seq;
-        match within(LIMIT, self.push()).await {
-            Ok(confirmed) => {
+        self.tried = self.pending.as_ref().map(|(label, _)| label.clone());
+        let limit = if self.peer.known().features.chunk { LONG_LIMIT } else { LIMIT };
+        match within(limit, self.push()).await {
+            Ok(delivered) => {
                 self.backoff.reset();
                 self.not_before = Instant::now();
                 self.link_until = Instant::now() + KEEP;
-                if let Some(seq) = confirmed {
-                    self.peer.push_confirmed(seq);
-                }
+                self.shared.delivered(&self.peer, delivered);
             }
             Err(PushError::TooLarge(too_large)) => {
                 self.shared.tell_too_large(too_large);
@@ -138,42 +196,152 @@ impl Pusher {
     }
 
     /// One push, over the open connection if there is one. Its peer may have closed that, which costs a second try.
-    async fn push(&mut self) -> Result<Option<u64>, PushError> {
+    async fn push(&mut self) -> Result<Delivered, PushError> {
         let token = self.shared.settings().token.clone();
-        if let Some(mut link) = self.link.take().filter(|link| link.token == token) {
-            match self.send(&mut link).await {
-                Ok(confirmed) => {
-                    self.link = Some(link);
-                    return Ok(confirmed);
+        let peer = Arc::clone(&self.peer);
+        let mut kept = peer.kept.lock().await;
+        let open = kept.take().or_else(|| self.link.take()).filter(|link| link.token == token);
+        if let Some(mut link) = open {
+            match deliver(&self.shared, &peer, &mut link, false).await {
+                Ok(delivered) => {
+                    self.put_back(&mut kept, link);
+                    return Ok(delivered);
                 }
                 Err(PushError::Link(_)) => {}
                 Err(other) => return Err(other),
             }
         }
-        let mut link = self.shared.dial(&self.peer, &token).await?;
-        let confirmed = self.send(&mut link).await?;
-        self.link = Some(link);
-        Ok(confirmed)
+        let mut link = within::<_, LinkError>(STEP, self.shared.dial(&peer, &token)).await?;
+        let delivered = deliver(&self.shared, &peer, &mut link, false).await?;
+        self.put_back(&mut kept, link);
+        Ok(delivered)
     }
 
-    /// Sends the newest records and waits for the receipt; `None` if there turns out to be nothing to send.
-    async fn send(&self, link: &mut Link) -> Result<Option<u64>, PushError> {
-        let view = self.shared.store.view();
-        {
-            let mut known = self.peer.known();
-            let theirs = known.node_id.as_deref().is_some_and(|node_id| {
-                self.shared.content.is_exactly_senders(node_id, view.own.seq, view.records.hash())
-            });
-            if theirs {
-                known.superseded = view.own.seq;
-            }
-            if theirs || known.is_self || known.shares_our_id {
-                return Ok(None);
-            }
+    fn put_back(&mut self, kept: &mut Option<Link>, link: Link) {
+        if link.features.keep { *kept = Some(link) } else { self.link = Some(link) }
+    }
+}
+
+/// Pushes now because an operator says so, also what the peer has confirmed before; over a connection of its own.
+pub(super) async fn once(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Delivered, String> {
+    let pushing = async {
+        let token = shared.settings().token.clone();
+        let mut link = within::<_, LinkError>(STEP, shared.dial(peer, &token)).await?;
+        deliver(shared, peer, &mut link, true).await
+    };
+    let delivered = within::<_, PushError>(LONG_LIMIT, pushing).await.map_err(|error| error.to_string())?;
+    shared.delivered(peer, delivered.clone());
+    Ok(delivered)
+}
+
+/// Sends what the peer is owed and waits until it has said what it made of it.
+async fn deliver(
+    shared: &Arc<Shared>,
+    peer: &Arc<Peer>,
+    link: &mut Link,
+    anyway: bool,
+) -> Result<Delivered, PushError> {
+    for attempt in 0..=TRIES {
+        let view = shared.store.view();
+        let owed = if anyway { shared.anyhow_owed(peer, &view) } else { shared.owed(peer, &view) };
+        let Some(label) = owed else { return Ok(Delivered::Nothing) };
+        let features = link.features;
+        let mut theirs = peer.known().hash.filter(|_| features.delta && features.ack && attempt < TRIES);
+        if features.keep && theirs.is_none_or(|theirs| shared.history.with(theirs).is_none()) {
+            // All of it may be much; that the peer holds it, or nearly, is quickly asked.
+            theirs = shared.pulse(peer, link).await?.filter(|_| attempt < TRIES);
         }
-        let snapshot = self.shared.snapshots.of(self.shared.node_id(), view).await?;
-        link.send(&snapshot.frame).await?;
-        link.receipt().await?;
-        Ok(Some(snapshot.seq))
+        let theirs = theirs.filter(|_| features.delta && features.ack);
+        let outgoing = Outgoing::of(shared, &view, &label, features, theirs).await?;
+        let (is_delta, is_long) = (outgoing.is_delta(), outgoing.is_long());
+        if peer.known().kind != Some(Kind::Ours) {
+            shared.store.offered(label.timestamp);
+        }
+        for frame in outgoing.frames() {
+            within(STEP, link.send(frame.as_ref())).await?;
+        }
+        if !features.ack {
+            let theirs = within(STEP, link.pulse(shared.our_pulse())).await?;
+            // A plain peer that has taken it in holds what it was sent, as far as anybody can tell.
+            peer.it_holds(theirs.hash.unwrap_or_else(|| view.records.hash()));
+            return Ok(Delivered::Confirmed(label));
+        }
+        let patience = if is_delta {
+            ANSWER
+        } else if is_long {
+            LONG_LIMIT
+        } else {
+            STEP
+        };
+        let Ack { seq, word, reason, hash } = within(patience, link.ack()).await?;
+        peer.it_holds(hash);
+        match word {
+            _ if seq != label.seq => return Err(LinkError::Unasked.into()),
+            Word::Applied | Word::Duplicate => return Ok(Delivered::Confirmed(label)),
+            Word::Refused => return Ok(Delivered::Refused(label, reason)),
+            Word::NeedFull if !is_delta => return Err(LinkError::Unasked.into()),
+            Word::NeedFull => {}
+        }
+    }
+    Err(LinkError::Unasked.into())
+}
+
+impl Shared {
+    /// Whose write this peer should be told of, if there is one that it does not know of.
+    pub(super) fn owed(&self, peer: &Peer, view: &View) -> Option<Label> {
+        let mut known = peer.known();
+        let label = self.label_for(known.features, view)?;
+        let own = label.node_id == self.node_id();
+        let silent = self.settings().replica_only
+            || known.is_self
+            || known.shares_our_id
+            || known.being_served > 0
+            || known.too_large == Some(view.generation.number)
+            || known.holds.as_ref() == Some(&label);
+        if silent || known.node_id.as_deref() == Some(&label.node_id) {
+            return None;
+        }
+        if !own {
+            return (known.hash != Some(view.records.hash())).then_some(label);
+        }
+        if label.seq <= known.acknowledged.max(known.superseded) {
+            return None;
+        }
+        let theirs = known
+            .node_id
+            .as_deref()
+            .is_some_and(|node_id| self.content.is_exactly_senders(node_id, view.own.seq, view.records.hash()));
+        if theirs {
+            known.superseded = view.own.seq;
+            return None;
+        }
+        Some(label)
+    }
+
+    /// The same when an operator wants it sent whatever the peer knows.
+    fn anyhow_owed(&self, peer: &Peer, view: &View) -> Option<Label> {
+        let known: std::sync::MutexGuard<'_, Known> = peer.known();
+        self.label_for(known.features, view).filter(|_| !known.is_self && !known.shares_our_id)
+    }
+
+    /// Under whose name a peer with these features is sent our records.
+    pub(super) fn label_for(&self, features: Features, view: &View) -> Option<Label> {
+        if features.relay { self.head(view) } else { self.own_label(view) }
+    }
+
+    /// Takes in what became of a push.
+    fn delivered(&self, peer: &Peer, delivered: Delivered) {
+        match delivered {
+            Delivered::Confirmed(label) => {
+                let own = (label.node_id == self.node_id()).then_some(label.seq);
+                peer.push_confirmed(own);
+                peer.known().holds = Some(label);
+            }
+            Delivered::Refused(label, reason) => {
+                peer.push_refused(reason);
+                peer.known().holds = Some(label);
+            }
+            Delivered::Nothing => {}
+        }
     }
 }

@@ -5,12 +5,17 @@
 
 use super::{
     Shared,
+    chunk::Incoming,
+    extension::{self, Begin, Label, Word},
+    features::Features,
     frame::{self, FrameError, MAX_FRAME_BEFORE_AUTH},
-    link::FEATURES,
-    message::{self, Auth, Greeting, Message, text_of},
-    offer::{self, Request, Source},
+    message::{self, Auth, BadFrame, Greeting, Message, text_of},
+    offer::{self, Outcome, Prepared, Pulse, Request, Source, Taken},
+    outgoing::Outgoing,
+    peer::Peer,
     policy::Kind,
 };
+use crate::{blocking::beside, hash::ContentHash};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
@@ -34,6 +39,10 @@ struct Connection<'a> {
     from: SocketAddr,
     /// What the client said of itself; existing nodes say nothing.
     greeting: Option<Greeting>,
+    /// What both of us know beside the plain protocol.
+    features: Features,
+    /// A snapshot in parts that has begun, with its place among those taken in at a time.
+    incoming: Option<(Incoming, OwnedSemaphorePermit)>,
 }
 
 /// Serves a connection until either side has had enough. `unproven` is its place among those not yet authenticated.
@@ -46,7 +55,8 @@ pub(super) async fn connection(
     let mut presence = shared.inbound.connected();
     // Latency only; the connection works without.
     let _ = stream.set_nodelay(true);
-    let mut connection = Connection { shared: &shared, stream: BufReader::new(stream), from, greeting: None };
+    let (stream, features) = (BufReader::new(stream), Features::default());
+    let mut connection = Connection { shared: &shared, stream, from, greeting: None, features, incoming: None };
     match timeout(AUTHENTICATE, connection.authenticate()).await {
         Ok(Ok(())) => {}
         Ok(Err(refusal)) => {
@@ -97,8 +107,10 @@ impl Connection<'_> {
             return self.refuse("auth_fail", "unauthorized", "its token is not our cluster_auth_token").await;
         }
         self.greeting = greeting;
+        self.features = self.greeting.as_ref().map(|theirs| Features::agreed(&theirs.features)).unwrap_or_default();
         let (node_id, instance) = (self.shared.node_id(), &self.shared.instance);
-        let about_us = self.greeting.as_ref().map(|_| (FEATURES, node_id.as_str(), instance.as_str()));
+        let agreed = if self.greeting.is_some() { self.features.names() } else { Vec::new() };
+        let about_us = self.greeting.as_ref().map(|_| (agreed.as_slice(), node_id.as_str(), instance.as_str()));
         self.reply(&message::auth_ok(about_us)).await.map_err(|error| error.to_string())?;
         if let Some(greeting) = &self.greeting {
             self.shared.met(greeting, self.from);
@@ -120,41 +132,162 @@ impl Connection<'_> {
             let Some((body, _share)) = read? else {
                 return Ok(());
             };
-            match offer::read(body).await {
-                Request::Ping => self.reply(&message::plain("pong", "")).await?,
-                Request::Pull => self.answer_pull().await?,
-                Request::Records(prepared) => self.take(prepared).await,
-                Request::Bad(bad) => self.shared.inbound.bad_frame(self.from, &bad),
-                Request::Error(_) | Request::Other => {}
-            }
+            let octets = body.len();
+            let request = offer::read(body).await;
+            self.handle(request, octets).await?;
         }
     }
 
-    /// Our records, unless nobody ever wrote them (R1).
-    async fn answer_pull(&mut self) -> Result<(), FrameError> {
+    /// One frame, to the end. Frames of features that were not agreed are as unknown as any other.
+    async fn handle(&mut self, request: Request, octets: usize) -> Result<(), FrameError> {
+        let Features { keep, delta, chunk, .. } = self.features;
+        match request {
+            Request::Ping(theirs) if keep => self.pulse(theirs).await,
+            Request::Ping(_) => self.reply(&message::plain("pong", "")).await,
+            Request::Pull(theirs) => self.answer_pull(theirs.filter(|_| delta)).await,
+            Request::Records(prepared) if delta || !prepared.is_delta() => self.take(prepared).await,
+            Request::Begin(begin) if chunk => self.begin(begin).await,
+            Request::Part(records) if chunk => {
+                let taken = match &mut self.incoming {
+                    Some((incoming, _)) => incoming.part(records, octets),
+                    None => Ok(()),
+                };
+                self.refuse_parts(taken)
+            }
+            Request::End if chunk => self.end().await,
+            Request::Bad(bad) => {
+                self.incoming = None;
+                self.shared.inbound.bad_frame(self.from, &bad);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What we hold, for what the peer holds.
+    async fn pulse(&mut self, theirs: Pulse) -> Result<(), FrameError> {
+        let ours = self.shared.our_pulse();
+        self.reply(&extension::pulse("pong", ours.hash.unwrap_or_default(), ours.clock.unwrap_or_default())).await?;
+        for peer in self.peers() {
+            let Some(hash) = theirs.hash else { continue };
+            peer.it_holds(hash);
+            self.shared.compare(&peer);
+        }
+        Ok(())
+    }
+
+    /// Our records: under the name of whoever wrote them for a peer that takes that, else under our own; not if nobody ever
+    /// wrote them (R1).
+    async fn answer_pull(&mut self, theirs: Option<ContentHash>) -> Result<(), FrameError> {
         let view = self.shared.store.view();
-        if view.own.seq == 0 {
+        let Some(label) = self.shared.label_for(self.features, &view) else {
             let reply = message::plain("error", "this node has never accepted a write; it has nothing to offer");
             return self.reply(&reply).await;
-        }
-        match self.shared.snapshots.of(self.shared.node_id(), view).await {
-            Ok(snapshot) => self.reply(&snapshot.frame).await,
+        };
+        let outgoing = match Outgoing::of(self.shared, &view, &label, self.features, theirs).await {
+            Ok(outgoing) => outgoing,
             Err(too_large) => {
                 self.shared.tell_too_large(too_large);
-                self.reply(&message::plain("error", &too_large.to_string())).await
+                return self.reply(&message::plain("error", &too_large.to_string())).await;
+            }
+        };
+        if self.greeting.is_none() {
+            self.shared.store.offered(label.timestamp);
+        }
+        // Meanwhile nothing of it is pushed there, too.
+        let peers: Vec<Served> = self.peers().into_iter().map(Served::begin).collect();
+        for frame in outgoing.frames() {
+            self.reply(frame.as_ref()).await?;
+        }
+        drop(peers);
+        Ok(())
+    }
+
+    /// Peers of ours that are the node at the other end.
+    fn peers(&self) -> Vec<Arc<Peer>> {
+        let Some(greeting) = &self.greeting else { return Vec::new() };
+        let is_it = |peer: &Arc<Peer>| peer.known().node_id.as_deref() == Some(&greeting.node_id);
+        self.shared.peers().into_iter().filter(is_it).collect()
+    }
+
+    /// A snapshot in parts begins. One is taken in at a time, whoever sends it; the others wait, and so do their senders.
+    async fn begin(&mut self, begin: Begin) -> Result<(), FrameError> {
+        self.incoming = None;
+        // The semaphore is never closed.
+        if let Ok(turn) = Arc::clone(&self.shared.long_ones).acquire_owned().await {
+            self.incoming = Some((Incoming::new(begin), turn));
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> Result<(), FrameError> {
+        let Some((incoming, _turn)) = self.incoming.take() else { return Ok(()) };
+        match beside(move || incoming.finish()).await {
+            Ok(prepared) => self.take(prepared).await,
+            Err(bad) => self.refuse_parts(Err(bad)),
+        }
+    }
+
+    /// A fault in one part is one in all of it (R8). Its sender waits for an answer, and gets it by the end of the connection.
+    fn refuse_parts(&mut self, taken: Result<(), BadFrame>) -> Result<(), FrameError> {
+        let Err(bad) = taken else { return Ok(()) };
+        self.incoming = None;
+        self.shared.inbound.bad_frame(self.from, &bad);
+        Err(FrameError::Refused)
+    }
+
+    /// A snapshot or a difference. Only who agreed to `ack` gets an answer to it.
+    async fn take(&mut self, prepared: Prepared) -> Result<(), FrameError> {
+        let (label, hash) = (prepared.label.clone(), prepared.hash);
+        // A sequence that repeats is news only from the node that writes it, which for existing nodes is who pushes.
+        let writer_held = match self.kind() {
+            Kind::Existing => self.shared.writer_held(&label.node_id),
+            Kind::Ours => None,
+        };
+        let via = format!("pushed from {}", self.from);
+        let peer = self.greeting.as_ref().map(|greeting| greeting.node_id.clone());
+        let source = Source { via, kind: self.kind(), peer, acknowledged: u64::MAX, not_before: None, writer_held };
+        match offer::take(self.shared, prepared, &source).await {
+            Ok(taken) => {
+                let Taken { outcome, hash: ours } = &taken;
+                offer::note_for_peers(&self.shared.peers(), &label.node_id, outcome);
+                self.learn(&label, hash, outcome);
+                self.acknowledge(&label, outcome, *ours).await
+            }
+            Err(error) => {
+                warn!(sender = label.node_id, %error, "a peer's snapshot could not be stored; it is not marked as seen");
+                // Without an answer the sender tries again, which is what should happen.
+                if self.features.ack { Err(FrameError::Refused) } else { Ok(()) }
             }
         }
     }
 
-    /// A snapshot. There is no answer to it, ever.
-    async fn take(&mut self, prepared: offer::Prepared) {
-        let sender = prepared.node_id.clone();
-        // A sequence that repeats is news only from the node that writes it, which for existing nodes is who pushes.
-        let source = Source { via: format!("pushed from {}", self.from), kind: self.kind(), acknowledged: u64::MAX };
-        match offer::take(self.shared, prepared, &source).await {
-            Ok(outcome) => offer::note_for_peers(&self.shared.peers(), &sender, &outcome),
-            Err(error) => warn!(sender, %error, "a peer's snapshot could not be stored; it is not marked as seen"),
+    /// Who sent us this holds it.
+    fn learn(&self, label: &Label, hash: ContentHash, outcome: &Outcome) {
+        if self.greeting.is_none() {
+            self.shared.of_node(&label.node_id).iter().for_each(|peer| peer.it_holds(hash));
         }
+        for peer in self.peers() {
+            let mut known = peer.known();
+            (known.hash, known.holds) = (Some(hash), Some(label.clone()));
+            drop(known);
+            if !matches!(outcome, Outcome::Applied { .. } | Outcome::NeedFull) {
+                self.shared.compare(&peer);
+            }
+        }
+    }
+
+    async fn acknowledge(&mut self, label: &Label, outcome: &Outcome, ours: ContentHash) -> Result<(), FrameError> {
+        if !self.features.ack {
+            return Ok(());
+        }
+        let (word, reason) = match outcome {
+            Outcome::Applied { .. } => (Word::Applied, ""),
+            Outcome::Duplicate => (Word::Duplicate, ""),
+            Outcome::NeedFull => (Word::NeedFull, ""),
+            Outcome::Refused(reason) => (Word::Refused, reason.as_str()),
+        };
+        self.reply(&extension::ack(label, word, reason, ours)).await
     }
 
     async fn reply(&mut self, frame: &[u8]) -> Result<(), FrameError> {
@@ -174,5 +307,23 @@ impl Connection<'_> {
             }
         };
         let _ = timeout(LINGER, drain).await;
+    }
+}
+
+/// A peer that is being sent our records because it asked.
+struct Served(Arc<Peer>);
+
+impl Served {
+    fn begin(peer: Arc<Peer>) -> Self {
+        peer.known().being_served += 1;
+        Self(peer)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.known().being_served -= 1;
+        // A push may have waited for this.
+        self.0.poke.notify_one();
     }
 }

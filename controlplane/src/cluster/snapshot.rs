@@ -1,6 +1,9 @@
 //! Our records as one frame, made once for all peers that need the same.
 
-use super::message::{self, TooLarge};
+use super::{
+    extension::Label,
+    message::{self, TooLarge},
+};
 use crate::{blocking::beside, store::View};
 use dnsplane_proto::Generation;
 use std::sync::{Arc, Weak};
@@ -9,8 +12,6 @@ use tokio::sync::Mutex;
 /// A frame ready to send.
 #[derive(Debug)]
 pub(super) struct Snapshot {
-    /// Our sequence in it.
-    pub(super) seq: u64,
     pub(super) frame: Vec<u8>,
 }
 
@@ -20,14 +21,14 @@ pub(super) struct Snapshots(Mutex<Option<Slot>>);
 
 #[derive(Debug)]
 struct Slot {
-    of: (Generation, u64, String),
+    of: (Generation, Label),
     made: Result<Weak<Snapshot>, TooLarge>,
 }
 
 impl Snapshots {
     /// The frame for this view. Whoever asks meanwhile waits for the one being made.
-    pub(super) async fn of(&self, node_id: String, view: Arc<View>) -> Result<Arc<Snapshot>, TooLarge> {
-        let of = (view.generation, view.own.seq, node_id);
+    pub(super) async fn of(&self, label: Label, view: Arc<View>) -> Result<Arc<Snapshot>, TooLarge> {
+        let of = (view.generation, label);
         let mut slot = self.0.lock().await;
         if let Some(last) = slot.as_ref().filter(|last| last.of == of) {
             match &last.made {
@@ -39,9 +40,9 @@ impl Snapshots {
                 Err(too_large) => return Err(*too_large),
             }
         }
-        let (seq, node_id) = (of.1, of.2.clone());
-        let made = beside(move || message::snapshot(&node_id, &view)).await;
-        let made = made.map(|frame| Arc::new(Snapshot { seq, frame }));
+        let label = of.1.clone();
+        let made = beside(move || message::snapshot(&label, &view.records)).await;
+        let made = made.map(|frame| Arc::new(Snapshot { frame }));
         *slot = Some(Slot { of, made: made.as_ref().map(Arc::downgrade).map_err(|too_large| *too_large) });
         made
     }

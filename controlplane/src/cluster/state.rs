@@ -105,7 +105,8 @@ impl State {
 
     /// What the store starts from.
     pub fn seed(&self) -> Seed {
-        Seed { local_seq: self.local_seq, peer_seq: self.peer_seq.clone() }
+        let winner = Some(self.last_global_lww_node_id.clone()).filter(|id| *id != self.node_id && !id.is_empty());
+        Seed { local_seq: self.local_seq, peer_seq: self.peer_seq.clone(), winner: (winner, self.last_global_lww_unix) }
     }
 
     /// The same file, as things stand now.
@@ -114,6 +115,10 @@ impl State {
         next.node_id = node_id.to_owned();
         next.local_seq = view.own.seq;
         next.peer_seq = view.seen.iter().map(|(sender, seen)| (sender.clone(), seen.seq)).collect();
+        if let Some(head) = &view.head {
+            next.last_global_lww_unix = head.timestamp;
+            head.writer(node_id).clone_into(&mut next.last_global_lww_node_id);
+        }
         next
     }
 

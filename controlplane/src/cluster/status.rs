@@ -1,7 +1,14 @@
 //! The cluster as people see it: in the JSON shape of existing nodes, with what they cannot say added.
 
-use super::{CONFLICT_LASTS, Shared, inbound::Counts, peer::Known, policy::Kind};
-use crate::record::Time;
+use super::{
+    CONFLICT_LASTS, Shared,
+    features::NAMES,
+    history::Lag,
+    inbound::Counts,
+    peer::{Known, Peer},
+    policy::Kind,
+};
+use crate::{record::Time, store::View};
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -36,6 +43,22 @@ pub struct Status {
     /// As configured.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed_writer_node_ids: Vec<String>,
+    /// Time of the write that our records are, Unix seconds; the winner under `global_lww`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_global_lww_unix: Option<i64>,
+    /// Node of that write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_global_lww_node_id: Option<String>,
+    /// Whose write our records are; absent while nobody ever wrote them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadStatus>,
+    /// What peers' snapshots cost us.
+    pub conflicts: ConflictCount,
+    /// Why neither we nor peers may change our records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_only_source: Option<String>,
+    /// What we offer beside the plain protocol.
+    pub features: [&'static str; NAMES.len()],
     /// As configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_discovery_srv: Option<String>,
@@ -67,6 +90,30 @@ pub struct Status {
     pub node_id_conflict: Option<String>,
     /// What came in.
     pub inbound: Counts,
+}
+
+/// Whose write our records are.
+#[derive(Clone, Debug, Serialize)]
+pub struct HeadStatus {
+    /// The writer.
+    pub node_id: String,
+    /// Its sequence.
+    pub seq: u64,
+    /// Its time of the write, Unix seconds.
+    pub timestamp_unix: i64,
+}
+
+/// How many conflicts are kept, and the last of them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ConflictCount {
+    /// Conflicts, those of which the other node knew what it overwrote not counted.
+    pub count: usize,
+    /// The last one's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_id: Option<u64>,
+    /// When it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<String>,
 }
 
 /// One peer.
@@ -108,6 +155,32 @@ pub struct PeerStatus {
     /// Our last sequence that it has confirmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acknowledged_seq: Option<u64>,
+    /// Content hash of what it holds, as it last said; of existing nodes, as it must be after what they last got or sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_hash: Option<String>,
+    /// Whether that is what we hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash_equal: Option<bool>,
+    /// Changes of ours that it lacks, if it holds something that we held not long ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_changes: Option<u64>,
+    /// For how long it has lacked the first of them, milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_ms: Option<u64>,
+    /// It differs from us, nothing is on its way, and asking for its records did not help: the policy keeps it so.
+    pub differs: bool,
+    /// Why it refused what we last sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_by_peer: Option<String>,
+    /// Its clock minus ours, milliseconds. Of an existing node only known from its answers to pulls, to the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock_skew_ms: Option<i64>,
+    /// What was agreed beside the plain protocol.
+    pub features: Vec<&'static str>,
+    /// Octets sent over connections that we opened.
+    pub bytes_sent: u64,
+    /// Octets received over them.
+    pub bytes_received: u64,
     /// `dnsplane` for our kind, `existing` for the plain protocol.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<&'static str>,
@@ -116,7 +189,7 @@ pub struct PeerStatus {
     pub node_id: Option<String>,
     /// What an operator should know.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<&'static str>,
+    pub note: Option<String>,
 }
 
 /// What another node must be told to join.
@@ -142,9 +215,10 @@ impl Status {
         let peers = shared.peers();
         let peers = peers.iter().map(|peer| PeerStatus {
             source: if configured.contains(&peer.address) { "static" } else { "srv" },
-            ..PeerStatus::of(&peer.address, &peer.known())
+            ..PeerStatus::of(shared, peer, &view)
         });
         let peers: Vec<PeerStatus> = peers.collect();
+        let head = shared.head(&view);
         let conflict = faults.conflict.filter(|(_, heard)| heard.elapsed() < CONFLICT_LASTS);
         Self {
             enabled: settings.enabled,
@@ -159,6 +233,12 @@ impl Status {
             content_hash: view.records.hash().to_string(),
             sync_policy: settings.policy.as_str(),
             allowed_writer_node_ids: settings.allowed_writers.clone(),
+            last_global_lww_unix: head.as_ref().map(|head| head.timestamp),
+            last_global_lww_node_id: head.as_ref().map(|head| head.node_id.clone()),
+            head: head.map(|head| HeadStatus { node_id: head.node_id, seq: head.seq, timestamp_unix: head.timestamp }),
+            conflicts: ConflictCount::of(&view),
+            read_only_source: shared.store.read_only(),
+            features: NAMES,
             cluster_discovery_srv: settings.discovery.as_ref().map(|discovery| discovery.srv.clone()),
             cluster_discovery_interval_seconds: settings
                 .discovery
@@ -179,18 +259,29 @@ impl Status {
     }
 }
 
+impl ConflictCount {
+    fn of(view: &View) -> Self {
+        let mut worth_a_look = view.conflicts.newest_first().filter(|conflict| !conflict.informed).peekable();
+        let last = worth_a_look.peek().map(|last| (last.id, Time::at(last.at).to_string()));
+        let (last_id, last_at) = last.unzip();
+        Self { count: worth_a_look.count(), last_id, last_at }
+    }
+}
+
+/// A clock that differs by more than this is told: under `global_lww` it decides.
+const SKEW_WORTH_TELLING: i64 = 5_000;
+
 impl PeerStatus {
-    fn of(address: &str, known: &Known) -> Self {
+    fn of(shared: &Shared, peer: &Peer, view: &View) -> Self {
+        let owed = shared.owed(peer, view).is_some();
+        let known = peer.known().clone();
         let text = |time: &Option<Time>| time.as_ref().map(Time::to_string);
-        let note = match known {
-            Known { is_self: true, .. } => Some("this is ourselves; it is left out"),
-            Known { shares_our_id: true, .. } => {
-                Some("another node with our id; give one of them another cluster_node_id")
-            }
-            _ => None,
-        };
+        let hash = known.hash;
+        let lag = hash.and_then(|hash| shared.history.lag(hash, view));
+        let ours = view.records.hash();
+        let (bytes_sent, bytes_received) = peer.traffic.octets();
         Self {
-            address: address.to_owned(),
+            address: peer.address.clone(),
             source: "static",
             last_outbound_ok: text(&known.last_outbound_ok),
             last_outbound_error: known.last_outbound_error.clone(),
@@ -207,10 +298,33 @@ impl PeerStatus {
                 Kind::Ours => "dnsplane",
                 Kind::Existing => "existing",
             }),
+            content_hash: hash.map(|hash| hash.to_string()),
+            hash_equal: hash.map(|hash| hash == ours),
+            lag_changes: lag.map(|Lag { changes, .. }| changes),
+            lag_ms: lag.map(|Lag { ms, .. }| ms),
+            differs: !owed && hash.is_some_and(|hash| hash != ours && known.compared == Some((ours, hash))),
+            refused_by_peer: known.refused_by_peer.clone(),
+            clock_skew_ms: known.skew_ms,
+            features: known.features.names(),
+            bytes_sent,
+            bytes_received,
             node_id: known.node_id.clone(),
-            note,
+            note: note(&known),
         }
     }
+}
+
+/// What an operator should know of a peer.
+fn note(known: &Known) -> Option<String> {
+    if known.is_self {
+        return Some("this is ourselves; it is left out".to_owned());
+    }
+    if known.shares_our_id {
+        return Some("another node with our id; give one of them another cluster_node_id".to_owned());
+    }
+    let skew = known.skew_ms.filter(|skew| skew.abs() > SKEW_WORTH_TELLING)?;
+    let (seconds, where_to) = (skew.unsigned_abs() as f64 / 1000.0, if skew > 0 { "ahead of" } else { "behind" });
+    Some(format!("its clock is {seconds:.1} s {where_to} ours; set both by NTP, above all under global_lww"))
 }
 
 impl JoinInfo {

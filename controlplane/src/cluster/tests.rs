@@ -1,8 +1,10 @@
 //! Claims about whole nodes, over loopback: real stores, real sockets, and a stand-in for an existing node.
 
+mod conflicts;
 mod convergence;
 mod dialogue;
 mod operation;
+mod ours;
 mod plain;
 
 use super::*;

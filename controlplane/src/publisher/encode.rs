@@ -125,7 +125,8 @@ mod tests {
 
     fn records(list: &[(&str, &str, &str)]) -> Records {
         let rows = list.iter().zip(1..);
-        let rows = rows.map(|((name, kind, value), order)| Row::new(Record::new(name, kind, value, 60), order, 0));
+        let rows =
+            rows.map(|((name, kind, value), order)| Row::new(Record::new(name, kind, value, 60), order, 0, true));
         Records::from_rows(rows)
     }
 

@@ -23,6 +23,12 @@ impl Time {
         Self(now.to_string().into())
     }
 
+    /// The moment that lies this many milliseconds after 1970, in UTC.
+    pub fn at(milliseconds: u64) -> Self {
+        let moment = i64::try_from(milliseconds).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        Self(moment.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string().into())
+    }
+
     /// Reads strict RFC 3339 (`date "T" time offset`, RFC 3339 §5.6); the zero moment is `None`.
     pub fn parse(text: &str) -> Result<Option<Self>, InvalidTime> {
         let invalid = || InvalidTime(text.chars().take(40).collect());

@@ -9,7 +9,16 @@ use crate::{
     records::{Records, Row},
 };
 use dnsplane_proto::{Name, RecordType};
-use std::{cmp::Ordering, collections::HashSet, sync::Arc};
+use std::{
+    cmp::Ordering,
+    collections::HashSet,
+    hash::{BuildHasher, Hash, Hasher},
+    sync::Arc,
+};
+
+mod restore;
+
+pub use restore::Restoration;
 
 /// A record as someone asks for it.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +59,8 @@ pub enum Edit {
     Update(NewRecord),
     /// Removes records.
     Remove(Selection),
+    /// Brings back what a peer's snapshot overwrote.
+    Restore(Restoration),
 }
 
 /// The edit breaks a rule; one sentence each.
@@ -84,27 +95,28 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
         Edit::Add(new) => add(records, new),
         Edit::Update(new) => update(records, new),
         Edit::Remove(selection) => remove(records, selection),
+        Edit::Restore(restoration) => restore::plan(records, restoration),
     }
 }
 
 /// What turns our records into `wanted`, sets in `keep` left alone.
-pub(super) fn difference(records: &Records, wanted: &[Record], keep: &HashSet<super::SetKey>) -> Plan {
+pub(super) fn difference(records: &Records, wanted: Vec<Record>, keep: &HashSet<super::SetKey>) -> Plan {
     let kept = |record: &Record| !keep.is_empty() && keep.contains(&super::SetKey::of(record));
     let mut plan = Plan::default();
-    let mut matched: foldhash::HashSet<usize> = HashSet::with_capacity_and_hasher(wanted.len(), Default::default());
-    let mut first_wins = HashSet::new();
-    for record in wanted.iter().filter(|record| !kept(record)) {
-        match records.get(record) {
+    let mut matched: foldhash::HashSet<usize> =
+        HashSet::with_capacity_and_hasher(wanted.len().min(records.len()), Default::default());
+    let mut first_wins = FirstWins::default();
+    for record in wanted.into_iter().filter(|record| !kept(record)) {
+        match records.get(&record) {
             Some(row) => {
-                if matched.insert(Arc::as_ptr(row) as usize) && row.record != *record {
+                if matched.insert(Arc::as_ptr(row) as usize) && row.record != record {
                     plan.removed.push(Arc::clone(row));
-                    plan.added.push((Some(row.order), record.clone()));
+                    plan.added.push((Some(row.order), record));
                 }
             }
             None => {
-                let identity = (record.name().to_ascii_lowercase(), record.type_text(), record.normalised_value());
-                if first_wins.insert(identity) {
-                    plan.added.push((None, record.clone()));
+                if first_wins.is_first(&plan.added, &record) {
+                    plan.added.push((None, record));
                 }
             }
         }
@@ -114,6 +126,56 @@ pub(super) fn difference(records: &Records, wanted: &[Record], keep: &HashSet<su
         plan.removed.extend(gone.cloned());
     }
     plan
+}
+
+/// What a difference made elsewhere does here; `None` if it names something that we do not hold.
+pub(super) fn delta(records: &Records, delta: super::Delta) -> Option<Plan> {
+    let mut plan = Plan::default();
+    for record in &delta.deletes {
+        plan.removed.push(Arc::clone(records.get(record)?));
+    }
+    for record in delta.upserts {
+        match records.get(&record) {
+            Some(row) if row.record == record => {}
+            Some(row) => {
+                plan.removed.push(Arc::clone(row));
+                plan.added.push((Some(row.order), record));
+            }
+            None => plan.added.push((None, record)),
+        }
+    }
+    Some(plan)
+}
+
+/// Finds records that repeat an earlier one, by the hash of their identity: a store may have a million.
+#[derive(Debug, Default)]
+pub(crate) struct FirstWins {
+    state: foldhash::quality::RandomState,
+    places: foldhash::HashMap<u64, usize>,
+}
+
+impl FirstWins {
+    /// Whether none of `kept` says the same; the caller then appends the record there.
+    fn is_first(&mut self, kept: &[(Option<u64>, Record)], record: &Record) -> bool {
+        self.is_new(kept.len(), |place| &kept[place].1, record)
+    }
+
+    /// The same for any list: `count` records that `at` gives.
+    pub(crate) fn is_new<'a>(&mut self, count: usize, at: impl Fn(usize) -> &'a Record, record: &Record) -> bool {
+        let mut hasher = self.state.build_hasher();
+        hasher.write_u64(crate::records::name_hash(record.name()));
+        record.type_text().hash(&mut hasher);
+        record.normalised_value().hash(&mut hasher);
+        let mut key = hasher.finish();
+        while let Some(place) = self.places.get(&key) {
+            if at(*place).cmp_identity(record) == Ordering::Equal {
+                return false;
+            }
+            key = key.wrapping_add(1);
+        }
+        self.places.insert(key, count);
+        true
+    }
 }
 
 fn add(records: &Records, new: &NewRecord) -> Result<Plan, EditRefused> {

@@ -3,7 +3,7 @@
 //! JSON, because an audit trail should be readable with what every machine has. Entries are applied in order; applying
 //! one to the state before it gives the state after it.
 
-use super::{OwnWrites, Seen, View};
+use super::{Conflict, Origin, OwnWrites, Seen, View};
 use crate::{hash::ContentHash, record::Record, records::Row};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Clock {
 }
 
 /// An entry. `before` and `after` hold whole rows: those that went and those that came.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Entry {
     /// Generation number afterwards. The same as before when only `peer` was learnt.
     pub(super) number: u64,
@@ -34,6 +34,12 @@ pub(super) struct Entry {
     /// What was seen of a peer, if this came from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) peer: Option<Sender>,
+    /// Whose write our records are afterwards, if a peer's snapshot was applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) head: Option<Origin>,
+    /// What that cost us, or what was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) conflict: Option<Box<Conflict>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) before: Vec<Placed>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -91,23 +97,58 @@ impl Placed {
         Self(row.order, row.record.clone())
     }
 
-    fn row(&self, touched: u64) -> Arc<Row> {
-        Arc::new(Row::new(self.1.clone(), self.0, touched))
+    fn row(self, touched: u64, local: bool) -> Arc<Row> {
+        Arc::new(Row::new(self.1, self.0, touched, local))
     }
 }
 
 impl Entry {
+    /// Rows that go and come.
+    pub(super) fn rows(&self) -> usize {
+        self.before.len() + self.after.len()
+    }
+
     /// The state after this entry.
     pub(super) fn apply(&self, view: &View) -> View {
-        let rows = |placed: &[Placed]| placed.iter().map(|placed| placed.row(self.number)).collect::<Vec<_>>();
+        let row = |placed: &Placed| placed.clone().row(self.number, self.is_local());
+        let (before, after): (Vec<_>, Vec<_>) =
+            (self.before.iter().map(row).collect(), self.after.iter().map(row).collect());
+        let records = view.records.with(&before, &after);
+        View { records, ..self.learn(view) }
+    }
+
+    /// The same; uses the entry's records up. For an entry that is about a whole store.
+    pub(super) fn apply_all(&mut self, view: &View) -> View {
+        let (number, local) = (self.number, self.is_local());
+        let rows = |placed: Vec<Placed>| placed.into_iter().map(|placed| placed.row(number, local)).collect::<Vec<_>>();
+        let (before, after) = (std::mem::take(&mut self.before), std::mem::take(&mut self.after));
+        let records = view.records.with(&rows(before), &rows(after));
+        View { records, ..self.learn(view) }
+    }
+
+    fn is_local(&self) -> bool {
+        self.peer.is_none()
+    }
+
+    /// The state after this entry in everything but records.
+    fn learn(&self, view: &View) -> View {
         let mut next = view.clone();
+        if self.peer.is_some() && self.number > view.generation.number {
+            next.foreign = self.number;
+        }
         next.generation.number = self.number;
-        next.records = view.records.with(&rows(&self.before), &rows(&self.after));
         if let Some(own) = self.own {
             next.own = own.into();
+            next.head = Some(Origin::ours(next.own));
         }
         if let Some(peer) = &self.peer {
             Arc::make_mut(&mut next.seen).insert(peer.node_id.clone(), peer.seen());
+        }
+        if let Some(head) = &self.head {
+            next.head = Some(head.clone());
+        }
+        if let Some(conflict) = &self.conflict {
+            Arc::make_mut(&mut next.conflicts).push(Arc::new(Conflict::clone(conflict)));
         }
         next
     }

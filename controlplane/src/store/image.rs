@@ -1,11 +1,12 @@
 //! The store in one file: everything up to one change, so that the log before it can go.
 //!
-//! JSON lines: a head, one line for each row, a foot with count and CRC-32. Written aside, fsynced, renamed; a file
-//! whose foot does not fit is not used.
+//! JSON lines: a head, one line for each row, for each conflict and for each deletion that is remembered, a foot with count
+//! and CRC-32. Written aside, fsynced, renamed; a file whose foot does not fit is not used.
 
 use super::{
-    OwnWrites, Seen, View,
+    Conflict, Conflicts, Origin, OwnWrites, Seen, View,
     entry::{Clock, Own, Sender},
+    tombs::{Buried, Tombs},
 };
 use crate::{
     aside,
@@ -22,7 +23,8 @@ use std::{
     sync::Arc,
 };
 
-const FORMAT: u32 = 1;
+/// Format 1 knew neither conflicts nor whose write the records are, and did not tell our own rows from others'.
+const FORMAT: u32 = 2;
 const NAME: &str = "image";
 
 /// Why an image cannot be used.
@@ -32,7 +34,7 @@ pub(super) enum ImageError {
     Read { path: PathBuf, source: io::Error },
     #[error("store image `{path}` is damaged at line {line}: restore it from a backup, or move the folder `{}` away to start from the records file", .path.parent().unwrap_or(Path::new("")).display())]
     Damaged { path: PathBuf, line: usize, source: Option<serde_json::Error> },
-    #[error("store image `{path}` has format {found}; this build reads format {FORMAT}")]
+    #[error("store image `{path}` has format {found}; this build reads up to {FORMAT}")]
     Format { path: PathBuf, found: u32 },
 }
 
@@ -40,6 +42,7 @@ pub(super) enum ImageError {
 pub(super) struct Image {
     pub(super) view: View,
     pub(super) clock: Clock,
+    pub(super) tombs: Tombs,
     pub(super) bytes: u64,
 }
 
@@ -51,6 +54,18 @@ struct Head {
     clock: Clock,
     own: Own,
     seen: Vec<Sender>,
+    #[serde(default)]
+    head: Option<Origin>,
+}
+
+/// A line after the rows.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Other<C> {
+    Conflict(C),
+    Deleted(Buried),
+    #[serde(untagged)]
+    Foot(Foot),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,7 +74,7 @@ struct Foot {
     crc32: u32,
 }
 
-/// A row: order, number of the change that wrote it, record.
+/// A row: order, stamp, record.
 #[derive(Deserialize)]
 struct Line(u64, u64, Record);
 
@@ -69,14 +84,21 @@ pub(super) fn path(folder: &Path) -> PathBuf {
 }
 
 /// Writes the image; returns its size. When this returns, it is on disk under its name.
-pub(super) fn write(folder: &Path, view: &View, clock: Clock) -> io::Result<u64> {
+pub(super) fn write(folder: &Path, view: &View, clock: Clock, tombs: &Tombs) -> io::Result<u64> {
     let file = aside::create(&path(folder))?;
     let mut out = Summing { inner: BufWriter::with_capacity(1 << 20, file), crc: crc32fast::Hasher::new(), bytes: 0 };
     let seen = view.seen.iter().map(|(node_id, seen)| Sender::new(node_id, seen, None)).collect();
     let Generation { session, number } = view.generation;
-    out.line(&Head { format: FORMAT, session, number, clock, own: view.own.into(), seen })?;
+    let (own, head) = (view.own.into(), view.head.clone());
+    out.line(&Head { format: FORMAT, session, number, clock, own, seen, head })?;
     for row in view.records.iter() {
-        out.line(&(row.order, row.touched, &row.record))?;
+        out.line(&(row.order, row.stamp(), &row.record))?;
+    }
+    for conflict in view.conflicts.oldest_first() {
+        out.line(&Other::Conflict(conflict.as_ref()))?;
+    }
+    for buried in tombs.buried() {
+        out.line(&Other::<()>::Deleted(buried))?;
     }
     let foot = Foot { rows: view.records.len() as u64, crc32: out.crc.clone().finalize() };
     out.line(&foot)?;
@@ -107,19 +129,23 @@ pub(super) fn read(folder: &Path) -> Result<Option<Image>, ImageError> {
     };
     next(&mut lines)?;
     let head: Head = lines.parse()?;
-    if head.format != FORMAT {
+    if !(1..=FORMAT).contains(&head.format) {
         return Err(ImageError::Format { path, found: head.format });
     }
-    let mut rows = Vec::new();
-    let foot_crc = loop {
+    let (mut rows, mut conflicts, mut tombs) = (Vec::new(), Conflicts::default(), Tombs::default());
+    let (foot, foot_crc) = loop {
         let before = next(&mut lines)?;
-        if lines.text.first() != Some(&b'[') {
-            break before;
+        if lines.text.first() == Some(&b'[') {
+            let Line(order, stamp, record) = lines.parse()?;
+            rows.push(Row::with_stamp(record, order, stamp));
+            continue;
         }
-        let Line(order, touched, record) = lines.parse()?;
-        rows.push(Row::new(record, order, touched));
+        match lines.parse()? {
+            Other::Conflict(conflict) => conflicts.push(Arc::<Conflict>::new(conflict)),
+            Other::Deleted(buried) => tombs.restore(buried),
+            Other::Foot(foot) => break (foot, before),
+        }
     };
-    let foot: Foot = lines.parse()?;
     let count = rows.len();
     let records = Records::from_rows(rows);
     if foot.crc32 != foot_crc || foot.rows != count as u64 || records.len() != count {
@@ -127,8 +153,18 @@ pub(super) fn read(folder: &Path) -> Result<Option<Image>, ImageError> {
     }
     let seen: BTreeMap<String, Seen> = head.seen.iter().map(|sender| (sender.node_id.clone(), sender.seen())).collect();
     let generation = Generation { session: head.session, number: head.number };
-    let view = View { generation, records, own: OwnWrites::from(head.own), seen: Arc::new(seen) };
-    Ok(Some(Image { view, clock: head.clock, bytes }))
+    let own = OwnWrites::from(head.own);
+    let origin = if head.format == 1 { (own.seq > 0).then(|| Origin::ours(own)) } else { head.head };
+    let view = View {
+        generation,
+        records,
+        own,
+        seen: Arc::new(seen),
+        head: origin,
+        foreign: head.number,
+        conflicts: Arc::new(conflicts),
+    };
+    Ok(Some(Image { view, clock: head.clock, tombs, bytes }))
 }
 
 /// Lines of the file, one buffer for all.

@@ -8,7 +8,7 @@
 mod file;
 
 pub use file::FileError;
-pub(super) use file::{Note, read_file, warn_of_faults};
+pub(super) use file::{Note, read_file, warn_of_faults, write_copy};
 
 use super::{Edited, Request, StoreError, View, recent::Recent};
 use crate::blocking::beside;

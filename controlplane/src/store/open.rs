@@ -3,12 +3,13 @@
 //! Nothing here ever starts empty because something could not be read.
 
 use super::{
-    OwnWrites, QUEUE, Seen, Store, View,
+    Origin, OwnWrites, QUEUE, Seen, Store, View,
     entry::{Clock, Entry},
     image::{self, ImageError},
     log::{Log, LogError},
     mirror::{self, FileError, Mirror, MirrorStatus, Note},
     recent::Recent,
+    tombs::Tombs,
     writer::{self, Writer},
 };
 use crate::{
@@ -24,7 +25,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicI64, AtomicU64},
     },
     time::Duration,
 };
@@ -58,6 +59,8 @@ pub struct Seed {
     pub local_seq: u64,
     /// The last sequence seen of each peer.
     pub peer_seq: BTreeMap<String, u64>,
+    /// The last winner under `global_lww`: node id (`None` for this node) and Unix seconds; 0 for none.
+    pub winner: (Option<String>, i64),
 }
 
 /// Why a store cannot be opened.
@@ -139,9 +142,11 @@ impl Store {
         }
         let mut ground = load(&opening)?;
         seed(&mut ground.view, &opening);
-        let Ground { view, clock, log, recent, image_bytes, note } = ground;
+        let Ground { view, clock, log, recent, tombs, image_bytes, note } = ground;
         info!(generation = %view.generation, records = view.records.len(), "store open");
         let next_order = writer::last_order(view.records.iter());
+        // What was sent before this start is not known; that everything was is the safe guess.
+        let offered = Arc::new(AtomicI64::new(view.own.written_at));
         let recent = Arc::new(recent);
         let (shown, views) = watch::channel(Arc::new(view.clone()));
         let (requests, inbox) = mpsc::channel(QUEUE);
@@ -155,9 +160,13 @@ impl Store {
             next_order,
             log,
             recent: Arc::clone(&recent),
+            tombs,
             shown,
+            records_file: opening.records_file.clone(),
+            offered: Arc::clone(&offered),
             image_bytes: Arc::new(AtomicU64::new(image_bytes)),
             imaging: Arc::new(AtomicBool::new(false)),
+            image_thread: None,
         };
         let mirror = Mirror {
             path: opening.records_file,
@@ -178,8 +187,8 @@ impl Store {
             })
             .map_err(|source| OpenError::Folder { path: opening.folder, source })?;
         let keeper = tokio::spawn(mirror.run(reload_inbox, shutdown));
-        let rejecting = Arc::default();
-        Ok((Self { requests, views, reloads, recent, mirror: mirror_status, rejecting }, keeper))
+        let guard = Arc::default();
+        Ok((Self { requests, views, reloads, recent, mirror: mirror_status, guard, offered }, keeper))
     }
 }
 
@@ -189,6 +198,7 @@ struct Ground {
     clock: Clock,
     log: Log,
     recent: Recent,
+    tombs: Tombs,
     image_bytes: u64,
     note: Option<Note>,
 }
@@ -210,7 +220,7 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
     let Some(image) = image::read(folder)? else {
         return begin(opening);
     };
-    let (mut view, mut clock) = (image.view, image.clock);
+    let (mut view, mut clock, mut tombs) = (image.view, image.clock, image.tombs);
     let base = view.generation.number;
     let recent = Recent::starting_at(base);
     let replayed = Log::replay(folder, view.generation.session, |path, payload| {
@@ -226,6 +236,7 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
         view = entry.apply(&view);
         clock = clock.max(entry.at);
         writer::remember(&recent, &entry);
+        tombs.learn(&entry);
         Ok(())
     })?;
     let log = match replayed {
@@ -243,7 +254,7 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
             .map_err(|source| OpenError::Folder { path: folder.clone(), source })?,
     };
     let note = Note::load(&folder.join(NOTE));
-    Ok(Ground { view, clock, log, recent, image_bytes: image.bytes, note })
+    Ok(Ground { view, clock, log, recent, tombs, image_bytes: image.bytes, note })
 }
 
 /// A store that starts here: from the records file, if there is one. That is not a write of ours: it has no authority
@@ -266,7 +277,7 @@ fn begin(opening: &Opening) -> Result<Ground, OpenError> {
     mirror::warn_of_faults(&opening.records_file, &records);
     let given = records.len();
     let number = u64::from(given > 0);
-    let rows = records.into_iter().zip(1..).map(|(record, order)| Row::new(record, order, number));
+    let rows = records.into_iter().zip(1..).map(|(record, order)| Row::new(record, order, number, true));
     let records = Records::from_rows(rows);
     if records.len() < given {
         warn!(
@@ -278,15 +289,17 @@ fn begin(opening: &Opening) -> Result<Ground, OpenError> {
     let mut session = [0; 8];
     getrandom::fill(&mut session).map_err(|error| broken(io::Error::other(error)))?;
     let generation = Generation { session: u64::from_be_bytes(session), number };
-    let view = View { generation, records, own: OwnWrites::default(), seen: Arc::default() };
+    let (own, seen, conflicts) = (OwnWrites::default(), Arc::default(), Arc::default());
+    let view = View { generation, records, own, seen, head: None, foreign: number, conflicts };
     let clock = Clock::default().next(writer::wall_ms());
     let log = Log::create(folder, generation.session, number + 1).map_err(broken)?;
-    let image_bytes = image::write(folder, &view, clock).map_err(broken)?;
+    let image_bytes = image::write(folder, &view, clock, &Tombs::default()).map_err(broken)?;
     let note = note.map(|note| note.at(number));
     if let Some(note) = &note {
         note.save(&folder.join(NOTE)).map_err(broken)?;
     }
-    Ok(Ground { view, clock, log, recent: Recent::starting_at(number), image_bytes, note })
+    let (recent, tombs) = (Recent::starting_at(number), Tombs::default());
+    Ok(Ground { view, clock, log, recent, tombs, image_bytes, note })
 }
 
 /// Takes sequences from the cluster's state file where they are ahead of ours.
@@ -298,6 +311,15 @@ fn seed(view: &mut View, opening: &Opening) {
             // The time of the last write of the node we replace: when it last saved its records.
             view.own.written_at = fs::metadata(&opening.records_file).map_or(1, |metadata| metadata.mtime());
         }
+    }
+    // A log that knows whose write its records are knows better than a file that follows it.
+    if view.head.is_none() && (seed.winner.1 > 0 || view.own.seq > 0) {
+        let (node_id, timestamp) = match &seed.winner {
+            (_, 0) => (None, view.own.written_at),
+            (node_id, timestamp) => (node_id.clone(), *timestamp),
+        };
+        let seq = node_id.as_ref().map_or(view.own.seq, |id| seed.peer_seq.get(id).copied().unwrap_or_default());
+        view.head = Some(Origin { node_id, seq, timestamp });
     }
     for (node_id, seq) in &seed.peer_seq {
         let seen = Arc::make_mut(&mut view.seen).entry(node_id.clone()).or_default();

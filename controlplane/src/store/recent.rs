@@ -60,6 +60,11 @@ impl Recent {
         }
     }
 
+    /// A change touched so much that everything is to be sent anew.
+    pub(super) fn forget(&self, number: u64) {
+        *self.lock() = Inner { floor: number, ..Inner::default() };
+    }
+
     /// The sets touched after `from`; `None` if some of those changes are no longer known.
     pub(super) fn since(&self, from: u64) -> Option<Touched> {
         let inner = self.lock();

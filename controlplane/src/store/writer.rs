@@ -1,12 +1,15 @@
 //! The writer thread: batches requests, decides, appends, shows, answers.
 
+mod peer;
+
 use super::{
-    Edited, Judged, Offer, Request, Seen, Standing, StoreError, Verdict, View,
+    Edited, Origin, Request, StoreError, View,
     edit::{self, Plan},
-    entry::{Clock, Entry, Placed, Sender},
+    entry::{Clock, Entry, Placed},
     image,
     log::{self, Batch, Log},
     recent::{Recent, SetKey},
+    tombs::Tombs,
 };
 use crate::{record::json, records::Row};
 use std::{
@@ -15,8 +18,9 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
+    thread::JoinHandle,
     time::SystemTime,
 };
 use tokio::sync::{mpsc, watch};
@@ -35,10 +39,16 @@ pub(super) struct Writer {
     pub(super) next_order: u64,
     pub(super) log: Log,
     pub(super) recent: Arc<Recent>,
+    pub(super) tombs: Tombs,
     pub(super) shown: watch::Sender<Arc<View>>,
-    /// Size of the last image; `imaging` while one is being written.
+    /// For copies beside it.
+    pub(super) records_file: PathBuf,
+    /// Latest time of a write of ours that a peer was told.
+    pub(super) offered: Arc<AtomicI64>,
+    /// Size of the last image; `imaging` while one is being written, by that thread.
     pub(super) image_bytes: Arc<AtomicU64>,
     pub(super) imaging: Arc<AtomicBool>,
+    pub(super) image_thread: Option<JoinHandle<()>>,
 }
 
 /// An answer that waits for the disk.
@@ -51,12 +61,20 @@ impl Writer {
             let mut batch = Vec::new();
             let mut next = Some(first);
             while let Some(request) = next.take() {
-                // What a records file may overwrite depends on what is newer than it: that must be on disk and known.
-                if matches!(request, Request::TakeFile { .. }) {
-                    self.turn(std::mem::take(&mut batch));
-                    self.turn(vec![request]);
-                } else {
-                    batch.push(request);
+                match request {
+                    // What a records file may overwrite depends on what is newer than it: that must be on disk and known.
+                    Request::TakeFile { .. } => {
+                        self.turn(std::mem::take(&mut batch));
+                        self.turn(vec![request]);
+                    }
+                    // The same goes for what a peer's snapshot costs us.
+                    Request::Offer { offer, judge, reply } => {
+                        self.turn(std::mem::take(&mut batch));
+                        let judged = self.take_offer(offer, judge);
+                        // Whoever asked may have gone; what was written stays written.
+                        let _ = reply.send(judged);
+                    }
+                    Request::Edit { .. } => batch.push(request),
                 }
                 if batch.len() < MAX_BATCH {
                     next = requests.try_recv().ok();
@@ -82,15 +100,12 @@ impl Writer {
         let outcome = self.append(&entries);
         let result = match outcome {
             Ok(()) => {
-                if !entries.is_empty() {
-                    self.show(&entries);
-                }
+                self.show(&entries);
                 Ok(())
             }
             Err(error) => {
-                error!(%error, "the change log cannot be written; refusing writes until it can");
                 (self.view, self.clock, self.next_order) = before;
-                Err(StoreError::from(error))
+                Err(refuse_to_write(error))
             }
         };
         for answer in answers {
@@ -119,22 +134,13 @@ impl Writer {
             }
             Request::TakeFile { records, mirrored, reply } => {
                 let newer = self.touched_after(mirrored);
-                let mut plan = edit::difference(&self.view.records, &records, &newer);
+                let mut plan = edit::difference(&self.view.records, records, &newer);
                 let (gone, came) = (plan.removed.len(), plan.added.len());
                 plan.messages.push(format!("{came} records taken from the records file, {gone} replaced or removed"));
                 let (entry, result) = self.accept_edit(plan, "records file".to_owned());
                 (entry, answer_with(reply, result))
             }
-            Request::Offer { offer, judge, reply } => {
-                let standing = Standing {
-                    seen: self.view.seen.get(&offer.sender),
-                    empty: self.view.records.is_empty(),
-                    own: self.view.own,
-                };
-                let verdict = judge(standing, &offer);
-                let (entry, judged) = self.accept_offer(&offer, verdict);
-                (entry, answer_with(reply, Ok(judged)))
-            }
+            Request::Offer { offer, judge, reply } => (None, answer_with(reply, self.take_offer(offer, judge))),
         }
     }
 
@@ -144,7 +150,7 @@ impl Writer {
         let entry = changed.then(|| {
             let mut own = self.view.own;
             own.seq = (own.seq + 1).max(wall_ms());
-            own.written_at = (wall_ms() / 1000) as i64;
+            own.written_at = self.time_of_write();
             let mut entry = self.entry(plan, actor);
             entry.own = Some(own.into());
             self.view = entry.apply(&self.view);
@@ -154,27 +160,18 @@ impl Writer {
         (entry, Ok(Edited { changed, messages, generation: *generation, records: records.len() }))
     }
 
-    fn accept_offer(&mut self, offer: &Offer, verdict: Verdict) -> (Option<Entry>, Judged) {
-        let last = self.view.seen.get(&offer.sender).copied().unwrap_or_default();
-        let seen = Seen { seq: last.seq.max(offer.seq), applied: last.applied, hash: offer.hash };
-        let (plan, sender) = match &verdict {
-            Verdict::Duplicate | Verdict::Refuse { seen: false, .. } => {
-                return (None, Judged { verdict, added: 0, removed: 0 });
-            }
-            Verdict::Refuse { reason, seen: true } => {
-                (Plan::default(), Sender::new(&offer.sender, &seen, Some(reason.clone())))
-            }
-            Verdict::Apply => {
-                let seen = Seen { applied: seen.seq, ..seen };
-                let plan = edit::difference(&self.view.records, &offer.records, &Default::default());
-                (plan, Sender::new(&offer.sender, &seen, None))
+    /// The time that peers are told of a write: the clock's, but later than that of whatever it is made on top of (R4).
+    fn time_of_write(&self) -> i64 {
+        let now = (wall_ms() / 1000) as i64;
+        let least = match &self.view.head {
+            Some(Origin { node_id: Some(_), timestamp, .. }) => timestamp.saturating_add(1),
+            _ => {
+                let last = self.view.own.written_at;
+                let told = last > 0 && self.offered.load(Ordering::Relaxed) >= last;
+                last.saturating_add(i64::from(told))
             }
         };
-        let mut entry = self.entry(plan, format!("peer {} ({})", offer.sender, offer.via));
-        entry.peer = Some(sender);
-        self.view = entry.apply(&self.view);
-        let judged = Judged { verdict, added: entry.after.len(), removed: entry.before.len() };
-        (Some(entry), judged)
+        now.max(least)
     }
 
     /// Sets that changed after this number, as far as we can tell: from the latest changes, and from the rows.
@@ -182,7 +179,7 @@ impl Writer {
         match self.recent.since(number) {
             Some(touched) => touched.into_iter().collect(),
             None => {
-                let rows = self.view.records.iter().filter(|row| row.touched > number);
+                let rows = self.view.records.iter().filter(|row| row.touched() > number);
                 rows.map(|row| SetKey::of(&row.record)).collect()
             }
         }
@@ -200,13 +197,17 @@ impl Writer {
             });
             Placed(order, record)
         });
-        Entry { number, at: self.clock, by, own: None, peer: None, before, after: after.collect() }
+        Entry { number, at: self.clock, by, before, after: after.collect(), ..Entry::default() }
     }
 
     /// Lets everybody see what is on disk now.
-    fn show(&self, entries: &[Entry]) {
+    fn show(&mut self, entries: &[Entry]) {
+        if entries.is_empty() {
+            return;
+        }
         for entry in entries {
             remember(&self.recent, entry);
+            self.tombs.learn(entry);
             if !entry.before.is_empty() || !entry.after.is_empty() {
                 tracing::debug!(
                     number = entry.number,
@@ -232,10 +233,10 @@ impl Writer {
             self.imaging.store(false, Ordering::Release);
             return;
         }
-        let (folder, view, clock) = (self.folder.clone(), self.view.clone(), self.clock);
+        let (folder, view, clock, tombs) = (self.folder.clone(), self.view.clone(), self.clock, self.tombs.clone());
         let (bytes, imaging) = (Arc::clone(&self.image_bytes), Arc::clone(&self.imaging));
-        std::thread::spawn(move || {
-            match image::write(&folder, &view, clock).and_then(|size| {
+        self.image_thread = Some(std::thread::spawn(move || {
+            match image::write(&folder, &view, clock, &tombs).and_then(|size| {
                 bytes.store(size, Ordering::Relaxed);
                 log::remove_older(&folder, first)
             }) {
@@ -243,8 +244,14 @@ impl Writer {
                 Err(error) => warn!(%error, "the change log could not be compacted; it grows until it can"),
             }
             imaging.store(false, Ordering::Release);
-        });
+        }));
     }
+}
+
+/// The disk did not take it: said here, and to whoever asked.
+fn refuse_to_write(error: io::Error) -> StoreError {
+    error!(%error, "the change log cannot be written; refusing writes until it can");
+    StoreError::from(error)
 }
 
 /// Adds the sets that an entry touched to what is known of the latest changes.
@@ -261,7 +268,7 @@ pub(super) fn last_order<'a>(rows: impl Iterator<Item = &'a Arc<Row>>) -> u64 {
 }
 
 /// Milliseconds since 1970.
-pub(super) fn wall_ms() -> u64 {
+pub(crate) fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }

@@ -54,7 +54,7 @@ async fn r11_ourselves_among_the_peers_are_left_out_and_a_node_with_our_id_is_to
     for (node, own, other) in [(&first, 0, 1), (&second, 1, 0)] {
         node.until("told", |node| {
             let peers = node.cluster.status().peers.unwrap();
-            let has = |place: usize, text| peers[place].note.is_some_and(|note: &str| note.contains(text));
+            let has = |place: usize, text| peers[place].note.as_ref().is_some_and(|note| note.contains(text));
             has(own, "ourselves") && has(other, "our id") && node.cluster.status().node_id_conflict.is_some()
         })
         .await;
@@ -89,11 +89,17 @@ async fn peers_come_and_go_with_the_settings() {
 async fn the_state_file_follows_the_store_and_survives_a_restart() {
     let node = Node::start(Settings { node_id: None, ..settings("") }).await;
     let id = node.cluster.status().node_id;
-    let state = |node: &Node| State::read(node.folder.path()).unwrap();
+    // Not `State::read`: that sweeps away what the node is just writing.
+    let state = |node: &Node| {
+        let text = std::fs::read(node.folder.path().join(FILE_NAME)).unwrap_or_else(|_| b"{}".to_vec());
+        serde_json::from_slice::<State>(&text).unwrap()
+    };
     Plain::join(node.address()).await.offer("ext", 5, &["a.test"]).await;
     node.add("own.test").await;
-    node.until("saved", |node| state(node).local_seq == node.store.view().own.seq && state(node).peer_seq["ext"] == 5)
-        .await;
+    node.until("saved", |node| {
+        state(node).local_seq == node.store.view().own.seq && state(node).peer_seq.get("ext") == Some(&5)
+    })
+    .await;
     assert_eq!(state(&node).node_id, id);
     Plain::join(node.address()).await.offer("ext", 6, &["b.test"]).await;
     let same = Settings::clone(&node.settings.borrow());

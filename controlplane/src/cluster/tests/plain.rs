@@ -85,15 +85,39 @@ async fn r8_records_that_cannot_be_served_are_left_out_or_refuse_the_snapshot() 
 }
 
 #[tokio::test]
-async fn policies_that_are_not_built_apply_nothing_and_say_so() {
-    let node = Node::start(Settings { policy: SyncPolicy::GlobalLww, ..settings("c") }).await;
+async fn primary_writer_takes_the_listed_and_r6_a_writer_listed_later_comes_in() {
+    let settings =
+        Settings { policy: SyncPolicy::PrimaryWriter, allowed_writers: vec!["writer".to_owned()], ..settings("c") };
+    let node = Node::start(settings).await;
     let mut peer = Plain::join(node.address()).await;
-    peer.offer("ext", 5, &["a.test"]).await;
-    assert!(node.names().is_empty());
-    assert!(node.status()["inbound"]["peers"]["ext"]["last_refusal"].as_str().unwrap().contains("not built yet"));
-    node.change(|settings| settings.policy = SyncPolicy::LwwPerNode);
-    peer.offer("ext", 5, &["a.test"]).await;
+    peer.offer("writer", 5, &["a.test"]).await;
+    peer.offer("other", 5, &["b.test"]).await;
     assert_eq!(node.names(), ["a.test"]);
+    let refusal = node.status()["inbound"]["peers"]["other"]["last_refusal"].clone();
+    assert!(refusal.as_str().unwrap().contains("other is not in cluster_allowed_writer_node_ids"));
+    let conflict = node.store.view().conflicts.newest_first().next().cloned().unwrap();
+    assert_eq!((conflict.lost[0].name(), conflict.won[0].name()), ("a.test", "b.test"), "with both sides");
+    node.change(|settings| settings.allowed_writers = vec!["other".to_owned()]);
+    peer.offer("other", 5, &["b.test"]).await;
+    assert_eq!(node.names(), ["b.test"]);
+}
+
+#[tokio::test]
+async fn a_source_that_may_only_be_read_refuses_writes_and_peers_and_says_so() {
+    let node = Node::start(settings("c")).await;
+    node.store.set_read_only(Some("the records come from `git`".to_owned()));
+    Plain::join(node.address()).await.offer("ext", 5, &["a.test"]).await;
+    assert!(node.names().is_empty());
+    let refusal = node.status()["inbound"]["peers"]["ext"]["last_refusal"].clone();
+    assert!(refusal.as_str().unwrap().contains("come from `git`"));
+    let new = NewRecord {
+        name: "b.test".to_owned(),
+        kind: "A".to_owned(),
+        value: "192.0.2.1".to_owned(),
+        ..NewRecord::default()
+    };
+    let refused = node.store.edit(Edit::Add(new), "test").await.unwrap_err().to_string();
+    assert!(refused.contains("come from `git`; make the change there"), "{refused}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ fn store(edits: &[Edit]) -> Records {
 
 fn apply(records: &Records, edit: &Edit) -> Result<Records, EditRefused> {
     let plan = plan(records, edit)?;
-    let added = plan.added.into_iter().map(|(order, record)| Arc::new(Row::new(record, order.unwrap_or(99), 1)));
+    let added = plan.added.into_iter().map(|(order, record)| Arc::new(Row::new(record, order.unwrap_or(99), 1, true)));
     Ok(records.with(&plan.removed, &added.collect::<Vec<_>>()))
 }
 
@@ -112,9 +112,9 @@ fn a_difference_turns_one_list_into_the_other_and_leaves_kept_sets_alone() {
     ]);
     let a = records.of_name("a.test")[0].record.clone();
     let wanted = [a.clone(), Record::new("b.test", "A", "192.0.2.1", 7), Record::new("d.test", "A", "192.0.2.4", 1), a];
-    let plan = difference(&records, &wanted, &HashSet::new());
+    let plan = difference(&records, wanted.to_vec(), &HashSet::new());
     assert_eq!((plan.removed.len(), plan.added.len()), (2, 2), "b changes, c goes, d comes, a stays");
     let keep = HashSet::from([super::super::SetKey::of(&Record::new("C.test", "A", "x", 1))]);
-    let plan = difference(&records, &wanted, &keep);
+    let plan = difference(&records, wanted.to_vec(), &keep);
     assert_eq!((plan.removed.len(), plan.added.len()), (1, 2), "c is kept");
 }

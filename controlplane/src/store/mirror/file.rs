@@ -187,6 +187,11 @@ pub(super) fn write_file(path: &Path, view: &View, pretty: bool) -> io::Result<N
     Ok(note)
 }
 
+/// Writes a copy of all records that nothing else will ever write.
+pub(in crate::store) fn write_copy(path: &Path, view: &View) -> io::Result<()> {
+    write_file(path, view, false).map(|_| ())
+}
+
 #[derive(Serialize)]
 struct Outgoing<'a> {
     records: Rows<'a>,
