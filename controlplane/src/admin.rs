@@ -1,10 +1,15 @@
 //! The gRPC service behind dnsplanectl: domain calls in, messages out.
 
+mod peers;
+mod records;
+mod settings;
+
 use crate::{
     cluster::{Cluster, Outcome, Pulled},
-    record::{Time, json},
+    live::Live,
+    record::json,
     status::Node,
-    store::{ConflictJson, Edit, Edited, NewRecord, Restoration, Selection, Store, StoreError},
+    store::{ConflictJson, Edit, Edited, Restoration, Store, StoreError},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};
 use serde::Serialize;
@@ -21,6 +26,8 @@ pub struct Admin {
     pub store: Store,
     /// The cluster.
     pub cluster: Cluster,
+    /// The settings.
+    pub live: Live,
     /// This node's status.
     pub node: Node,
 }
@@ -146,19 +153,23 @@ impl admin_server::Admin for Admin {
         self.edit(Edit::Restore(restoration), actor).await
     }
 
-    async fn cluster_peer_add(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
-        Err(Status::unimplemented("cluster peer add"))
+    async fn cluster_peer_add(&self, request: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        let by = actor(&request);
+        self.add_peer(request.into_inner(), by).await.map(Response::new)
     }
 
-    async fn cluster_peer_remove(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
-        Err(Status::unimplemented("cluster peer remove"))
+    async fn cluster_peer_remove(&self, request: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        let by = actor(&request);
+        self.remove_peer(request.into_inner(), by).await.map(Response::new)
     }
 
-    async fn cluster_peer_role(&self, _: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
-        Err(Status::unimplemented("cluster peer set-role"))
+    async fn cluster_peer_role(&self, request: Request<pb::PeerRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        let by = actor(&request);
+        self.set_role(request.into_inner(), by).await.map(Response::new)
     }
 
     async fn cluster_push(&self, request: Request<pb::PushRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        let by = actor(&request);
         let pb::PushRequest { what, address } = request.into_inner();
         match pb::push_request::What::try_from(what) {
             Ok(pb::push_request::What::Records) => {
@@ -168,58 +179,31 @@ impl admin_server::Admin for Admin {
                 };
                 Ok(Response::new(pb::PeerReply { ok, messages: vec![text] }))
             }
-            _ => Err(Status::unimplemented("cluster push config")),
+            Ok(pb::push_request::What::Config) => self.push_config(&address, by).await.map(Response::new),
+            Err(_) => Err(Status::invalid_argument("this node does not know what to push; is dnsplanectl newer?")),
         }
     }
 
     async fn server_config(&self, _: Request<pb::ConfigRequest>) -> Result<Response<pb::Document>, Status> {
-        Err(Status::unimplemented("server config"))
+        document(&self.live.config().await.map_err(settings::status)?)
     }
 
-    async fn server_set(&self, _: Request<pb::SetRequest>) -> Result<Response<pb::SettingsReply>, Status> {
-        Err(Status::unimplemented("server set"))
+    async fn server_set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SettingsReply>, Status> {
+        let by = actor(&request);
+        let pb::SetRequest { key, value } = request.into_inner();
+        settings::reply(self.live.set(key, value, by).await)
     }
 
-    async fn server_save(&self, _: Request<pb::SaveRequest>) -> Result<Response<pb::SettingsReply>, Status> {
-        Err(Status::unimplemented("server save"))
+    async fn server_save(&self, request: Request<pb::SaveRequest>) -> Result<Response<pb::SettingsReply>, Status> {
+        settings::reply(self.live.save(actor(&request)).await)
     }
 
-    async fn server_load(&self, _: Request<pb::LoadRequest>) -> Result<Response<pb::SettingsReply>, Status> {
-        Err(Status::unimplemented("server load"))
+    async fn server_load(&self, request: Request<pb::LoadRequest>) -> Result<Response<pb::SettingsReply>, Status> {
+        settings::reply(self.live.load(actor(&request)).await)
     }
 
     async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
         document(&self.node.server_status(Vec::new()))
-    }
-}
-
-impl From<pb::RecordEdit> for NewRecord {
-    fn from(wire: pb::RecordEdit) -> Self {
-        Self { id: given(wire.id), name: wire.name, kind: wire.r#type, value: wire.value, ttl: wire.ttl }
-    }
-}
-
-impl From<pb::Selection> for Selection {
-    fn from(wire: pb::Selection) -> Self {
-        let pb::Selection { id, name, r#type, value, all } = wire;
-        Self { id: given(id), name: given(name), kind: given(r#type), value: given(value), all }
-    }
-}
-
-impl From<&crate::record::Record> for pb::Record {
-    fn from(record: &crate::record::Record) -> Self {
-        let details = record.details();
-        let time = |time: &Option<Time>| time.as_ref().map(ToString::to_string).unwrap_or_default();
-        Self {
-            id: details.id.as_deref().unwrap_or_default().to_owned(),
-            name: record.name().to_owned(),
-            r#type: record.type_text().into_owned(),
-            value: record.value().to_owned(),
-            ttl: record.ttl,
-            mac: details.mac.as_deref().unwrap_or_default().to_owned(),
-            added_on: time(&details.added_on),
-            updated_on: time(&details.updated_on),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! makes the world match them. Each peer has tasks of its own, so that one which is slow or dead delays nobody (R14). What
 //! goes over the wire and why is in docs/cluster-protocol.md.
 
+mod admin;
 mod backoff;
 mod chunk;
 mod content;
@@ -11,6 +12,7 @@ mod discovery;
 mod extension;
 mod features;
 mod frame;
+mod gathered;
 mod history;
 mod inbound;
 mod link;
@@ -33,9 +35,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{Administration, Applied, SharedSettings};
 pub use inbound::{Counts, Incident, Sender};
 pub use offer::Outcome;
-pub use settings::{DEFAULT_PORT, InvalidListen, Listen, Settings};
+pub use settings::{DEFAULT_PORT, InvalidListen, Listen, Settings, peer_address};
 pub use state::{FILE_NAME, State, StateError};
 pub use status::{JoinInfo, PeerStatus, Status};
 
@@ -56,7 +59,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -216,6 +219,8 @@ struct Shared {
     /// Peers from SRV records, besides those of the settings.
     found: watch::Sender<Found>,
     inbound: Inbound,
+    /// Who changes our settings for peers.
+    administration: OnceLock<Arc<dyn Administration>>,
     content: Arc<Content>,
     history: History,
     snapshots: Snapshots,
@@ -254,6 +259,7 @@ impl Shared {
             peers: RwLock::default(),
             found: watch::Sender::default(),
             inbound: Inbound::default(),
+            administration: OnceLock::new(),
             content: Arc::default(),
             history: History::default(),
             snapshots: Snapshots::default(),

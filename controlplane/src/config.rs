@@ -8,22 +8,27 @@ mod check;
 mod cluster;
 mod default;
 mod diagnose;
+mod edit;
 mod file;
 mod keys;
 mod listen;
 mod locate;
 mod places;
 mod read;
+pub(crate) mod save;
 mod secret;
+mod setting;
 #[cfg(test)]
 mod tests;
 mod unused;
 
+pub(crate) use cluster::can_be_dialled;
 pub use cluster::{Cluster, Discovery, InvalidRecords, SyncPolicy};
 pub use diagnose::{ConfigError, Problem};
 pub use locate::Surroundings;
 pub use places::Position;
 pub use secret::Secret;
+pub use setting::{Change, Setting, UnknownKey};
 
 use dnsplane_proto::Settings;
 use serde_json::{Map, Value};
@@ -71,8 +76,13 @@ pub struct Api {
 /// Where records come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordsSource {
-    /// `dnsrecords.json` at this path.
-    File(PathBuf),
+    /// `dnsrecords.json`.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Records come from it alone: neither local writes nor peers change them.
+        read_only: bool,
+    },
 }
 
 /// The least severe messages that are logged.
@@ -114,8 +124,20 @@ pub struct Loaded {
     pub config: Config,
     /// What the operator should know, a sentence each.
     pub warnings: Vec<String>,
-    /// The file as it was, comments and unknown keys included, for whoever saves it again.
-    pub document: Map<String, Value>,
+    /// The file as it was, for whoever saves it again.
+    pub text: String,
+}
+
+/// What a text that may become a configuration file comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Understood {
+    pub(crate) config: Config,
+    /// What is odd about the text: unknown keys, keys given twice. With file and line.
+    pub(crate) about_text: Vec<String>,
+    /// What is odd about the settings.
+    pub(crate) about_settings: Vec<String>,
+    /// The text without comments, the keys of case-free objects in lower case.
+    pub(crate) meant: Map<String, Value>,
 }
 
 impl Config {
@@ -126,25 +148,51 @@ impl Config {
 
     /// As [`Config::load`], with the surroundings that defaults depend on.
     pub fn load_in(path: &Path, surroundings: &Surroundings) -> Result<Loaded, ConfigError> {
-        let unreadable = |source| ConfigError::Read { path: path.to_owned(), source };
-        let text = std::fs::read(path).map_err(unreadable)?;
-        let folder = std::path::absolute(path).map_err(unreadable)?;
-        let folder = folder.parent().unwrap_or(Path::new("/"));
-        let mut read = read::read(path, &text)?;
-        match check::check(&read.file, &read.meant, folder, surroundings) {
-            Ok((config, warnings)) => {
-                read.warnings.extend(warnings);
-                Ok(Loaded { config, warnings: read.warnings, document: read.document })
-            }
-            Err(complaints) => Err(ConfigError::Invalid {
-                path: path.to_owned(),
-                problems: complaints.problems.into_iter().map(|(key, why)| read.source.problem(key, why)).collect(),
-            }),
-        }
+        let text = text(path)?;
+        let Understood { config, mut about_text, about_settings, .. } = understand(path, &text, surroundings)?;
+        about_text.extend(about_settings);
+        Ok(Loaded { config, warnings: about_text, text })
     }
 
     /// Writes a commented file of defaults; an existing file is left alone and is an error.
     pub fn create_default(path: &Path) -> Result<(), ConfigError> {
         default::create(path, &Surroundings::of_this_process())
     }
+}
+
+/// The text of a file.
+pub(crate) fn text(path: &Path) -> Result<String, ConfigError> {
+    let octets = std::fs::read(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    String::from_utf8(octets)
+        .map_err(|fault| ConfigError::NotText { path: path.to_owned(), offset: fault.utf8_error().valid_up_to() })
+}
+
+/// Checks a text as if the file at `path` held it.
+pub(crate) fn understand(path: &Path, text: &str, surroundings: &Surroundings) -> Result<Understood, ConfigError> {
+    let folder = std::path::absolute(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let folder = folder.parent().unwrap_or(Path::new("/"));
+    let read = read::read(path, text)?;
+    match check::check(&read.file, &read.meant, folder, surroundings) {
+        Ok((config, about_settings)) => {
+            Ok(Understood { config, about_text: read.warnings, about_settings, meant: read.meant })
+        }
+        Err(complaints) => Err(ConfigError::Invalid {
+            path: path.to_owned(),
+            problems: complaints.problems.into_iter().map(|(key, why)| read.source.problem(key, why)).collect(),
+        }),
+    }
+}
+
+/// A text with settings changed, everything else in it left as it is.
+pub(crate) fn edited<'a>(
+    path: &Path,
+    text: &str,
+    changes: impl IntoIterator<Item = (&'static Setting, Option<&'a Value>)>,
+) -> Result<String, ConfigError> {
+    let mut text = text.to_owned();
+    for (setting, value) in changes {
+        // Which name the file has for it may depend on the change before.
+        text = setting.edit(&text, &read::read(path, &text)?.meant, value);
+    }
+    Ok(text)
 }

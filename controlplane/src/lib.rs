@@ -10,6 +10,7 @@ pub mod cluster;
 pub mod config;
 pub mod dashboard;
 pub mod hash;
+pub mod live;
 pub mod publisher;
 pub mod rdata;
 pub mod record;
@@ -20,7 +21,6 @@ pub mod store;
 
 mod aside;
 mod blocking;
-mod live;
 mod run;
 
 pub use run::run;

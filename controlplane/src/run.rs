@@ -17,6 +17,7 @@ use sd_notify::NotifyState;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -34,15 +35,16 @@ const STOP_WITHIN: Duration = Duration::from_secs(4);
 
 /// Runs the control plane until a signal or the first failure.
 pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
-    let Loaded { config, warnings, .. } = loaded;
-    speak_up(&path, &config, &warnings);
+    let config = loaded.config.clone();
+    speak_up(&path, &config, &loaded.warnings);
     let shutdown = CancellationToken::new();
 
     let doors = Doors::bind(&config).await?;
     let state = cluster::State::read(&config.folder);
     let (store, records_file) = open_store(&config, &state, &shutdown).await?;
-    let (live, updates) = Live::new(&path, &config, store.clone());
+    let (live, updates) = Live::new(&path, loaded, store.clone());
     let cluster = Cluster::start(updates.cluster, state, store.clone(), config.folder.clone(), shutdown.clone());
+    cluster.administered_by(Arc::new(live.clone()));
     // Whoever sees the API answer may count on the peer port, too.
     cluster.settled().await;
     let planes = Planes::default();
@@ -50,9 +52,9 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
 
     let mut tasks = JoinSet::new();
     let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
-    let admin = Admin { store: store.clone(), cluster: cluster.clone(), node: node.clone() }.service();
+    let admin = Admin { store: store.clone(), cluster: cluster.clone(), live: live.clone(), node: node.clone() };
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
-    tasks.spawn(serve(Server::builder().add_service(admin), doors.admin, "admin", shutdown.clone()));
+    tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));
     let api = Api {
         store: store.clone(),
         cluster: cluster.clone(),
@@ -148,7 +150,7 @@ async fn open_store(
     state: &Result<cluster::State, cluster::StateError>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Store, tokio::task::JoinHandle<()>)> {
-    let RecordsSource::File(records_file) = config.records.clone();
+    let RecordsSource::File { path: records_file, .. } = config.records.clone();
     let opening = Opening {
         folder: config.folder.join("store"),
         records_file,

@@ -3,6 +3,12 @@
 //! A line typed at the prompt ([`PromptLine`]) and the words after `dnsplanectl` ([`Cli`]) share [`Line`], so that what
 //! works in one place works in the other.
 
+mod cluster;
+mod server;
+
+pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
+pub(crate) use server::{ServerCommand, Setting};
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -15,7 +21,7 @@ Exit codes:
   1  refused by the server, or the output could not be written; standard error says why
   2  the command line is not right
   3  the control plane (or, for `tools dig`, the DNS server) cannot be reached
-  4  done in part: a pull failed at some peer, or `record check` found something";
+  4  done in part: a peer did not do what it was asked for (pull, peer, push), or `record check` found something";
 
 const PROMPT_HELP: &str = "\
 Name a context to enter it; its commands then need no prefix. From anywhere, CONTEXT COMMAND … runs one command without \
@@ -96,7 +102,7 @@ pub(crate) enum Context {
     /// This node and its peers.
     #[command(subcommand)]
     Cluster(ClusterCommand),
-    /// The control plane and its data planes.
+    /// The control plane, its settings and its data planes.
     #[command(subcommand)]
     Server(ServerCommand),
     /// Help with finding out what is going on.
@@ -167,28 +173,6 @@ pub(crate) struct Listing {
     /// [details|d] [FILTER]: FILTER is a record type, or else part of a name
     #[arg(num_args = 0..=2, value_name = "WORD")]
     pub words: Vec<String>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ClusterCommand {
-    /// Show this node's part in the cluster and how each peer is doing.
-    Status,
-    /// Fetch the records of peers now.
-    #[command(visible_alias = "sync")]
-    Pull {
-        /// Peer addresses, such as 192.0.2.1:7946; none: all peers.
-        #[arg(value_name = "PEER")]
-        peers: Vec<String>,
-    },
-    /// Show what another node needs to know to join this one.
-    #[command(visible_alias = "info")]
-    Join,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ServerCommand {
-    /// Show the control plane, its store and the data planes that follow it.
-    Status,
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 //! The prompt takes a highlighted suggestion for the answer, so a suggestion is always a complete line: the words typed
 //! so far and one more from the command tree. On an empty line, and after those, come lines typed before.
 
-use clap::Command;
+use clap::{Arg, Command, builder::PossibleValue};
 use std::collections::VecDeque;
 
 /// Lines of history that are kept.
@@ -16,7 +16,11 @@ const SUGGESTED: usize = 8;
 pub(crate) struct History(VecDeque<(String, String)>);
 
 impl History {
+    /// Remembers a line, unless it may hold a secret: `server set cluster_auth_token …`, also with a slip in it.
     pub(crate) fn push(&mut self, prompt: &str, line: &str) {
+        if line.to_ascii_lowercase().contains("token") {
+            return;
+        }
         let entry = (prompt.to_owned(), line.trim().to_owned());
         self.0.retain(|old| *old != entry);
         self.0.push_back(entry);
@@ -81,18 +85,22 @@ fn from_tree(input: &str, place: &Place) -> Vec<String> {
         return lines(typed, word, names.filter(|name| *name != "help").chain(["..", "exit"]));
     };
     let Some(start) = levels.find_map(|level| level.find_subcommand(first)) else { return Vec::new() };
-    let place = words.try_fold(start, |place, word| match place.find_subcommand(word) {
-        Some(inner) => Some(inner),
-        // Beyond the last command come its own words, which the tree does not know.
-        None => (!place.has_subcommands()).then_some(place),
+    // Beyond the last command come its own words; of these the tree knows only some.
+    let found = words.try_fold((start, 0), |(place, own), word| match place.find_subcommand(word) {
+        Some(inner) => Some((inner, 0)),
+        None => (!place.has_subcommands()).then_some((place, own + usize::from(!word.starts_with('-')))),
     });
-    let Some(place) = place else { return Vec::new() };
+    let Some((place, own)) = found else { return Vec::new() };
     if word.starts_with('-') {
         let options = place.get_arguments().filter(|argument| !argument.is_hide_set()).filter_map(|it| it.get_long());
         let options = options.map(|name| format!("--{name}")).collect::<Vec<_>>();
         return lines(typed, word, options.iter().map(String::as_str));
     }
-    lines(typed, word, place.get_subcommands().map(Command::get_name).filter(|name| *name != "help"))
+    if place.has_subcommands() {
+        return lines(typed, word, place.get_subcommands().map(Command::get_name).filter(|name| *name != "help"));
+    }
+    let values = place.get_positionals().nth(own).map(Arg::get_possible_values).unwrap_or_default();
+    lines(typed, word, values.iter().map(PossibleValue::get_name))
 }
 
 fn lines<'a>(typed: &str, word: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -117,7 +125,13 @@ mod tests {
     #[test]
     fn suggestions_are_whole_lines_from_the_command_tree() {
         assert_eq!(suggested("", "c"), ["cluster"]);
-        assert_eq!(suggested("", "cluster "), ["cluster status", "cluster pull", "cluster join"]);
+        let commands = ["status", "pull", "join", "peer", "push", "conflicts", "restore"];
+        assert_eq!(suggested("", "cluster "), commands.map(|name| format!("cluster {name}")));
+        assert_eq!(suggested("cluster", "peer "), ["peer add", "peer remove", "peer set-role"]);
+        assert_eq!(suggested("", "cluster push r"), ["cluster push records"]);
+        assert_eq!(suggested("cluster", "peer add 192.0.2.1 r"), ["peer add 192.0.2.1 readonly"]);
+        assert_eq!(suggested("cluster", "peer add 192.0.2.1 full "), [""; 0]);
+        assert_eq!(suggested("server", "s"), ["status", "set", "save", "server"]);
         assert_eq!(suggested("", "record re"), ["record remove"]);
         assert_eq!(suggested("record", "a"), ["add"]);
         assert_eq!(suggested("record", "c"), ["check", "cluster"]);
@@ -136,6 +150,17 @@ mod tests {
         assert_eq!(suggestions("", &place("cluster"), &history), ["status"]);
         assert_eq!(suggestions("record l", &place(""), &history), ["record list"]);
         assert_eq!(history.lines().count(), 3);
+    }
+
+    #[test]
+    fn a_token_that_was_typed_is_not_suggested_again() {
+        let mut history = History::default();
+        for line in
+            ["server set api true", "server set cluster_auth_token s3cret", "srever set Cluster_Admin_Token s3cret"]
+        {
+            history.push(&place("").prompt, line);
+        }
+        assert_eq!(history.lines().collect::<Vec<_>>(), ["server set api true"]);
     }
 
     #[test]

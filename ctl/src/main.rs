@@ -1,7 +1,7 @@
 //! dnsplanectl: asks the control plane, for people at a prompt and for scripts.
 //!
 //! Arguments in, exit code out. The way of a command: [`args`] is the command line, [`shell`] a line at the prompt,
-//! [`edit`] the words of a record, [`run`] carries it out through [`client`], [`print`] and [`status`] show the result.
+//! [`edit`] the words of a record, [`run`] carries it out through [`client`], [`print`] and [`view`] show the result.
 
 #![forbid(unsafe_code)]
 
@@ -16,10 +16,11 @@ mod question;
 mod run;
 mod shell;
 mod socket;
-mod status;
+mod time;
+mod view;
 
 use args::Cli;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use client::Failure;
 use print::Output;
 use run::Exit;
@@ -71,7 +72,7 @@ fn words() -> Vec<std::ffi::OsString> {
     let text = words.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
     match text {
         Some(text) if !text.is_empty() => {
-            let spelt = shell::spell_help(text).into_iter().map(Into::into);
+            let spelt = shell::spell_help(text, &args::PromptLine::command()).into_iter().map(Into::into);
             words.iter().take(1).cloned().chain(spelt).collect()
         }
         _ => words,

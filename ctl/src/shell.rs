@@ -100,13 +100,31 @@ impl Shell {
                 first.starts_with('-') || HELP.contains(&first) || self.here().find_subcommand(first).is_some();
             if is_ours {
                 let words = [context, first].into_iter().chain(rest.iter().copied()).map(str::to_owned);
-                return parse(words.collect());
+                return self.parse(words.collect());
             }
         }
         match self.context_named(first) {
             Some(context) if rest.is_empty() => self.enter(context),
             None if !first.starts_with('-') && !HELP.contains(&first) => Step::Wrong(self.unknown(first, self.here())),
-            _ => parse([first].iter().chain(rest).map(|word| (*word).to_owned()).collect()),
+            _ => self.parse([first].iter().chain(rest).map(|word| (*word).to_owned()).collect()),
+        }
+    }
+
+    /// Reads a whole command, context first.
+    fn parse(&self, words: Vec<String>) -> Step {
+        match PromptLine::try_parse_from(spell_help(words, &self.tree)) {
+            Ok(PromptLine { line }) if line.context.is_some() => Step::Run(Box::new(line)),
+            Ok(_) => Step::Wrong("name a context and a command; `?` shows what there is".to_owned()),
+            Err(error) => {
+                // The prompt has no program name; clap leaves a gap where it would be.
+                let text = error.to_string().replace("Usage:  ", "Usage: ").replace("error: ' ", "error: '");
+                match error.kind() {
+                    ErrorKind::DisplayHelp
+                    | ErrorKind::DisplayVersion
+                    | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Step::Show(text.trim_end().to_owned()),
+                    _ => Step::Wrong(text.trim_start_matches("error: ").trim_end().to_owned()),
+                }
+            }
         }
     }
 
@@ -120,11 +138,22 @@ impl Shell {
         self.tree.find_subcommand(word).filter(|command| command.has_subcommands()).map(|it| it.get_name().to_owned())
     }
 
+    /// Where a command of this name is: `record`, or, if no context has it, one level deeper, `cluster peer`.
+    fn owners(&self, word: &str) -> Vec<String> {
+        let has = |place: &&Command| place.find_subcommand(word).is_some();
+        let contexts = below(&self.tree).filter(has).map(|context| context.get_name().to_owned());
+        let contexts: Vec<_> = contexts.collect();
+        if !contexts.is_empty() {
+            return contexts;
+        }
+        let name = |outer: &Command, inner: &Command| format!("{} {}", outer.get_name(), inner.get_name());
+        below(&self.tree).flat_map(|outer| below(outer).filter(has).map(move |inner| name(outer, inner))).collect()
+    }
+
     fn unknown(&self, word: &str, here: &Command) -> String {
-        let owners = self.tree.get_subcommands().filter(|context| context.find_subcommand(word).is_some());
-        let owners = owners.map(Command::get_name).filter(|name| *name != "help").collect::<Vec<_>>();
+        let owners = self.owners(word);
         if let [owner] = owners.as_slice() {
-            return format!("`{word}` is a command of `{owner}`: type `{owner} {word}`, or `{owner}` to enter it");
+            return format!("`{word}` is a command of `{owner}`: type `{owner} {word}`");
         }
         let known = here.get_subcommands().chain(self.tree.get_subcommands());
         let known = known.flat_map(|command| std::iter::once(command.get_name()).chain(command.get_all_aliases()));
@@ -137,18 +166,33 @@ impl Shell {
     }
 }
 
-/// Turns the help words of the prompt into clap's: `record ?`, `? record`, `record add ?`.
+/// The commands right below a place; not clap's own `help`.
+fn below(place: &Command) -> impl Iterator<Item = &Command> {
+    place.get_subcommands().filter(|command| command.get_name() != "help")
+}
+
+/// Turns the help words of the prompt into clap's: `record ?`, `? record`, `record add ?`, `cluster peer add ?`.
 ///
 /// After a command they must be the only word, so that a host may be called `h`.
-pub(crate) fn spell_help(mut words: Vec<String>) -> Vec<String> {
+pub(crate) fn spell_help(mut words: Vec<String>, tree: &Command) -> Vec<String> {
     let plain = plain_words(&words);
-    let is_help = |at: &usize| HELP.contains(&words[*at].as_str());
-    if let Some(at) = plain.iter().take(2).copied().find(is_help) {
-        "help".clone_into(&mut words[at]);
-    } else if let [_, _, at] = plain[..]
-        && is_help(&at)
-    {
-        "--help".clone_into(&mut words[at]);
+    let mut place = tree;
+    for (number, at) in plain.iter().copied().enumerate() {
+        let is_help = HELP.contains(&words[at].as_str());
+        if !place.has_subcommands() {
+            if is_help && plain.len() == number + 1 {
+                "--help".clone_into(&mut words[at]);
+            }
+            break;
+        }
+        if is_help {
+            "help".clone_into(&mut words[at]);
+            break;
+        }
+        match place.find_subcommand(&words[at]) {
+            Some(inner) => place = inner,
+            None => break,
+        }
     }
     words
 }
@@ -159,35 +203,17 @@ fn plain_words(words: &[String]) -> Vec<usize> {
     (0..words.len()).filter(|at| !words[*at].starts_with('-') && !after_socket(*at)).collect()
 }
 
-/// Reads a whole command, context first.
-fn parse(words: Vec<String>) -> Step {
-    match PromptLine::try_parse_from(spell_help(words)) {
-        Ok(PromptLine { line }) if line.context.is_some() => Step::Run(Box::new(line)),
-        Ok(_) => Step::Wrong("name a context and a command; `?` shows what there is".to_owned()),
-        Err(error) => {
-            // The prompt has no program name; clap leaves a gap where it would be.
-            let text = error.to_string().replace("Usage:  ", "Usage: ").replace("error: ' ", "error: '");
-            match error.kind() {
-                ErrorKind::DisplayHelp
-                | ErrorKind::DisplayVersion
-                | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Step::Show(text.trim_end().to_owned()),
-                _ => Step::Wrong(text.trim_start_matches("error: ").trim_end().to_owned()),
-            }
-        }
-    }
-}
-
 /// The names below a place, with what they are for.
 fn names(place: &Command) -> String {
     let about = |command: &Command| command.get_about().map(ToString::to_string).unwrap_or_default();
     let line = |command: &Command| format!("{:<10} {}", command.get_name(), about(command));
-    place.get_subcommands().filter(|command| command.get_name() != "help").map(line).collect::<Vec<_>>().join("\n")
+    below(place).map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{ClusterCommand, Context, RecordCommand};
+    use crate::args::{ClusterCommand, Context, PeerCommand, RecordCommand, Role};
 
     fn wrong(step: Step) -> String {
         match step {
@@ -265,12 +291,36 @@ mod tests {
     }
 
     #[test]
+    fn commands_of_commands_work_in_their_context_and_from_the_root() {
+        let mut shell = Shell::new();
+        let added = |step: Step| match context(step) {
+            Context::Cluster(ClusterCommand::Peer(PeerCommand::Add { address, role })) => (address, role),
+            other => panic!("{other:?} is not an addition"),
+        };
+        let expected = ("192.0.2.1".to_owned(), Some(Role::Full));
+        assert_eq!(added(shell.read("cluster peer add 192.0.2.1 full")), expected);
+        shell.read("cluster");
+        assert_eq!(added(shell.read("peer add 192.0.2.1 full")), expected);
+        assert!(shown(shell.read("peer")).contains("set-role"));
+        assert!(shown(shell.read("peer ?")).contains("set-role"));
+        assert!(shown(shell.read("push ?")).contains("config"));
+        assert!(shown(shell.read("peer add ?")).contains("readonly"));
+        assert!(wrong(shell.read("peer set-role 192.0.2.1 half")).contains("readonly"));
+    }
+
+    #[test]
     fn help_words_are_found_behind_options() {
-        let spelt = |line: &str| spell_help(line.split(' ').map(str::to_owned).collect()).join(" ");
+        let tree = PromptLine::command();
+        let spelt = |line: &str| spell_help(line.split(' ').map(str::to_owned).collect(), &tree).join(" ");
         assert_eq!(spelt("--socket h record ?"), "--socket h record help");
         assert_eq!(spelt("--json record add h"), "--json record add --help");
         assert_eq!(spelt("record add h 192.0.2.1"), "record add h 192.0.2.1");
         assert_eq!(spelt("record remove --all h"), "record remove --all --help");
+        assert_eq!(spelt("cluster peer ?"), "cluster peer help");
+        assert_eq!(spelt("cluster peer --json add ?"), "cluster peer --json add --help");
+        assert_eq!(spelt("cluster peer rm h full"), "cluster peer rm h full");
+        assert_eq!(spelt("h cluster push"), "help cluster push");
+        assert_eq!(spelt("server set key ?"), "server set key ?");
     }
 
     #[test]
@@ -279,6 +329,8 @@ mod tests {
         assert!(wrong(shell.read("clutser")).contains("did you mean `cluster`?"));
         assert!(wrong(shell.read("record lsit")).contains("list"));
         assert!(wrong(shell.read("add x 192.0.2.1")).contains("type `record add`"));
+        assert!(wrong(shell.read("set-role x full")).contains("type `cluster peer set-role`"));
+        assert!(wrong(shell.read("cluster pear add x")).contains("peer"));
         assert!(wrong(shell.read("xyzzyx")).contains("`?` shows"));
         assert!(wrong(shell.read("record add 'x")).contains("quote"));
         assert!(wrong(shell.read("--json")).contains("name a context"));

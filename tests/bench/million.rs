@@ -1,15 +1,12 @@
 //! A million records on one node: loading, memory, and what a single change costs then.
 
 use crate::{
+    load::{mib, record, write_records},
     probe::{Probe, first_answer},
     spread::Spread,
 };
 use dnsplane_tests::{Node, Plan, Record, http::Connection, node::TERMINATION_LIMIT};
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 const RECORDS: u32 = 1_000_000;
 const CHANGES: u32 = 50;
@@ -17,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(300);
 
 pub(crate) fn run() {
     let mut node = Plan::new("million").prepare();
-    write_records(&node);
+    write_records(&node, RECORDS);
     let last = record(RECORDS - 1);
     println!("million: one node, {RECORDS} A records in dnsrecords.json");
 
@@ -63,24 +60,6 @@ pub(crate) fn run() {
     println!("  bytes over the feed since then: {}\n", bytes_sent(&node));
 }
 
-fn record(number: u32) -> Record {
-    let [_, b, c, d] = number.to_be_bytes();
-    Record::a(&format!("host-{number}.million.example"), &format!("10.{b}.{c}.{d}"))
-}
-
-/// Written piece by piece: as one value it would take more memory than the node.
-fn write_records(node: &Node) {
-    let mut file = BufWriter::new(File::create(node.path("dnsrecords.json")).expect("a file"));
-    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("the disk takes it");
-    write("{\"records\":[");
-    for number in 0..RECORDS {
-        write(if number == 0 { "" } else { "," });
-        write(&record(number).to_json().to_string());
-    }
-    write("]}\n");
-    file.flush().expect("the disk takes it");
-}
-
 /// Octets that the control plane has sent to the data plane, by its own count.
 fn bytes_sent(node: &Node) -> u64 {
     let plane = node.data_plane_status().expect("one data plane");
@@ -88,6 +67,6 @@ fn bytes_sent(node: &Node) -> u64 {
 }
 
 fn print_memory(node: &mut Node) {
-    let (control, data) = (node.control().resident_kib() / 1024, node.data().resident_kib() / 1024);
+    let (control, data) = (mib(node.control()), mib(node.data()));
     println!("  resident memory: control plane {control} MiB, data plane {data} MiB");
 }

@@ -1,11 +1,7 @@
 //! A snapshot that comes in parts: gathered, and applied as one or not at all.
 
-use super::{
-    extension::Begin,
-    message::BadFrame,
-    offer::{Gathered, Prepared},
-};
-use crate::{hash::ContentHash, record::Record};
+use super::{extension::Begin, gathered::Gathered, message::BadFrame, offer::Prepared};
+use crate::hash::ContentHash;
 
 /// Octets of all parts together. Far above any real store; small enough that a peer cannot fill our memory.
 const MAX_TOTAL: usize = 1 << 30;
@@ -24,7 +20,7 @@ impl Incoming {
     }
 
     /// Takes a part in, which came in a frame of this length.
-    pub(super) fn part(&mut self, records: Vec<Record>, octets: usize) -> Result<(), BadFrame> {
+    pub(super) fn part(&mut self, records: Gathered, octets: usize) -> Result<(), BadFrame> {
         self.octets += octets;
         if self.octets > MAX_TOTAL {
             let fault = format!("the parts of the snapshot are longer than {MAX_TOTAL} bytes together");
@@ -49,6 +45,6 @@ impl Incoming {
                 fault: "the records that came are not those announced".to_owned(),
             });
         }
-        Ok(gathered.prepared(begin.label, hash))
+        Ok(Prepared::full(begin.label, hash, gathered))
     }
 }

@@ -2,13 +2,14 @@
 
 use super::{
     frame::{PREFIX, prefix_of},
+    gathered::Gathered,
     message::{BadFrame, Message, framed},
 };
 use crate::{
     hash::ContentHash,
     record::{Record, json},
     records::{Records, Row},
-    store::{Delta, Touched},
+    store::Touched,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -61,7 +62,12 @@ pub(super) struct Ack {
 #[derive(Debug)]
 pub(super) struct DeltaFrame {
     pub(super) label: Label,
-    pub(super) delta: Delta,
+    /// Content hash of the records that it is about.
+    pub(super) base: ContentHash,
+    /// Records that come, or replace the one of their identity.
+    pub(super) upserts: Gathered,
+    /// Records that go.
+    pub(super) deletes: Gathered,
     /// Content hash once applied.
     pub(super) hash: ContentHash,
     /// The writer made it on top of `base`, of nothing but its own writes.
@@ -113,11 +119,9 @@ impl Message<'_> {
     pub(super) fn delta(&self) -> Result<DeltaFrame, BadFrame> {
         Ok(DeltaFrame {
             label: self.label()?,
-            delta: Delta {
-                base: self.needed_hash("base_hash")?,
-                upserts: self.records("upserts")?,
-                deletes: self.records("deletes")?,
-            },
+            base: self.needed_hash("base_hash")?,
+            upserts: self.records("upserts")?,
+            deletes: self.records("deletes")?,
             hash: self.needed_hash("hash")?,
             informed: self.field("informed")?.unwrap_or_default(),
         })

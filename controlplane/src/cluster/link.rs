@@ -10,6 +10,7 @@ use super::{
 use crate::config::Secret;
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -158,6 +159,21 @@ impl Link {
     pub(super) async fn ack(&mut self) -> Result<Ack, LinkError> {
         self.await_answer(|request| match request {
             Request::Ack(ack) => Some(ack),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Where it leads.
+    pub(super) fn peer_address(&self) -> io::Result<SocketAddr> {
+        self.stream.get_ref().peer_addr()
+    }
+
+    /// What became of a change of the peer's settings.
+    pub(super) async fn admin_answer(&mut self) -> Result<Result<(), String>, LinkError> {
+        self.await_answer(|request| match request {
+            Request::AdminAnswer(answer) => Some(answer),
+            Request::Error(reason) => Some(Err(reason)),
             _ => None,
         })
         .await

@@ -8,14 +8,12 @@
 use super::{
     extension::Label,
     frame::{MAX_FRAME, PREFIX, prefix_of},
+    gathered::Gathered,
 };
-use crate::{
-    record::{Record, json},
-    records::Records,
-};
+use crate::{record::json, records::Records};
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
@@ -78,7 +76,7 @@ fn lone_surrogate(text: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Keys that mean something to us; values of all others are checked for syntax and passed over.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 25] = [
     "type",
     "token",
     "message",
@@ -98,6 +96,12 @@ const KEYS: [&str; 19] = [
     "verdict",
     "reason",
     "time_unix_ms",
+    "cluster_auth_token",
+    "cluster_peers",
+    "cluster_replica_only",
+    "cluster_reject_local_writes",
+    "cluster_admin",
+    "cluster_sync_interval_seconds",
 ];
 
 /// A frame of which the outer shape was understood.
@@ -130,7 +134,7 @@ pub(super) struct RecordsFull {
     pub(super) node_id: String,
     pub(super) seq: u64,
     pub(super) timestamp: i64,
-    pub(super) records: Vec<Record>,
+    pub(super) records: Gathered,
 }
 
 impl<'a> Message<'a> {
@@ -183,9 +187,9 @@ impl<'a> Message<'a> {
         Ok(node_id)
     }
 
-    /// A list of records; none if it is absent.
-    pub(super) fn records(&self, key: &'static str) -> Result<Vec<Record>, BadFrame> {
-        Ok(self.field::<RecordList>(key)?.map_or_else(Vec::new, |list| list.0))
+    /// A list of records, tidied; none if it is absent.
+    pub(super) fn records(&self, key: &'static str) -> Result<Gathered, BadFrame> {
+        Ok(self.field(key)?.unwrap_or_default())
     }
 
     pub(super) fn field<T: Deserialize<'a>>(&self, key: &'static str) -> Result<Option<T>, BadFrame> {
@@ -241,7 +245,8 @@ impl<'de> Deserialize<'de> for RecordsFull {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RecordsFull, A::Error> {
-                let mut full = RecordsFull { node_id: String::new(), seq: 0, timestamp: 0, records: Vec::new() };
+                let records = Gathered::default();
+                let mut full = RecordsFull { node_id: String::new(), seq: 0, timestamp: 0, records };
                 let mut seen = [false; 5];
                 while let Some(key) = map.next_key::<Cow<'de, str>>()? {
                     let known = ["type", "node_id", "seq", "timestamp_unix", "records"];
@@ -258,40 +263,13 @@ impl<'de> Deserialize<'de> for RecordsFull {
                         1 => full.node_id = map.next_value::<Option<String>>()?.unwrap_or_default(),
                         2 => full.seq = map.next_value::<Option<u64>>()?.unwrap_or_default(),
                         3 => full.timestamp = map.next_value::<Option<i64>>()?.unwrap_or_default(),
-                        _ => {
-                            full.records = map.next_value::<Option<RecordList>>()?.map_or_else(Vec::new, |list| list.0)
-                        }
+                        _ => full.records = map.next_value::<Option<Gathered>>()?.unwrap_or_default(),
                     }
                 }
                 Ok(full)
             }
         }
         deserializer.deserialize_map(FullVisitor)
-    }
-}
-
-/// A list of records in which `null` is a record without anything.
-struct RecordList(Vec<Record>);
-
-impl<'de> Deserialize<'de> for RecordList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor;
-        impl<'de> Visitor<'de> for ListVisitor {
-            type Value = RecordList;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of records")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RecordList, A::Error> {
-                let mut records = Vec::new();
-                while let Some(record) = list.next_element::<Option<Record>>()? {
-                    records.push(record.unwrap_or_else(|| Record::new("", "", "", 0)));
-                }
-                Ok(RecordList(records))
-            }
-        }
-        deserializer.deserialize_seq(ListVisitor)
     }
 }
 
@@ -442,7 +420,7 @@ mod tests {
         }
         let largest = r#"{"type":"records_full","node_id":"m","SEQ":18446744073709551615,"records":[null]}"#;
         let read = Message::parse(largest).unwrap().records_full().unwrap();
-        assert_eq!((read.seq, read.records.len()), (u64::MAX, 1));
+        assert_eq!((read.seq, read.records.count()), (u64::MAX, 1));
     }
 
     #[test]

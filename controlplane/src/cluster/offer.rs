@@ -4,8 +4,9 @@
 //! applying are one step within the store (R7).
 
 use super::{
-    Shared,
+    Shared, admin,
     extension::{Ack, Begin, DeltaFrame, Label},
+    gathered::Gathered,
     message::{BadFrame, Message, RecordsFull, records_full_at_once, text_of},
     peer::Peer,
     policy::{self, Facts, Judgement, Kind},
@@ -13,8 +14,7 @@ use super::{
 use crate::{
     config::InvalidRecords,
     hash::ContentHash,
-    record::Record,
-    store::{Content, Delta, Offer, StoreError, Verdict, edit::FirstWins},
+    store::{Content, Delta, Offer, StoreError, Verdict},
 };
 use std::{
     fmt,
@@ -24,9 +24,6 @@ use tracing::{info, warn};
 
 /// Frames shorter than this are read where they are: handing them over would take longer.
 const SHORT: usize = 16 << 10;
-
-/// Faulty records named in a log line; the others are counted.
-const NAMED: usize = 5;
 
 /// Senders remembered. Far above any real cluster, small enough that made-up ids cannot fill memory and disk.
 const MAX_SENDERS: usize = 1024;
@@ -42,9 +39,13 @@ pub(super) enum Request {
     Records(Prepared),
     Begin(Begin),
     /// Records of one part.
-    Part(Vec<Record>),
+    Part(Gathered),
     End,
     Ack(Ack),
+    /// Change our settings.
+    Admin(admin::Apply),
+    /// What became of a change of the peer's settings.
+    AdminAnswer(Result<(), String>),
     /// `error` and why.
     Error(String),
     /// A type that we do not know or that nobody sends unasked.
@@ -155,80 +156,40 @@ fn understand(body: Vec<u8>) -> Request {
         "records_part" => message.records("records").map(Request::Part),
         "records_end" => Ok(Request::End),
         "records_ack" => message.ack().map(Request::Ack),
+        "admin_config_apply" => admin::Apply::read(&message).map(Request::Admin),
+        "admin_config_ok" => Ok(Request::AdminAnswer(Ok(()))),
+        "admin_config_fail" => message.message().map(|reason| Request::AdminAnswer(Err(reason))),
         "error" => message.message().map(Request::Error),
         _ => Ok(Request::Other),
     };
     understood.unwrap_or_else(Request::Bad)
 }
 
-/// Records of a snapshot, tidied as they come: without what cannot be served and what says the same as an earlier record.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    records: Vec<Record>,
-    /// Records that came, those left out included.
-    came: usize,
-    faults: usize,
-    named: Vec<String>,
-    first_wins: FirstWins,
-}
-
-impl Gathered {
-    pub(super) fn extend(&mut self, records: Vec<Record>) {
-        self.came += records.len();
-        for record in records {
-            if !record.is_servable() {
-                self.note_fault(&record);
-            } else if self.first_wins.is_new(self.records.len(), |place| &self.records[place], &record) {
-                self.records.push(record);
-            }
-        }
-    }
-
-    fn note_fault(&mut self, record: &Record) {
-        self.faults += 1;
-        if self.named.len() < NAMED {
-            let fault = record.fault().unwrap_or_default();
-            let text = format!("`{}` {}: {fault}", record.name(), record.type_text());
-            self.named.push(text.chars().take(200).collect());
-        }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.came
-    }
-
-    pub(super) fn records(&self) -> &[Record] {
-        &self.records
-    }
-
-    pub(super) fn prepared(self, label: Label, hash: ContentHash) -> Prepared {
-        let Self { records, faults, named, .. } = self;
-        Prepared { label, content: Content::Full(records), hash, informed: false, faults, named }
-    }
-}
-
 impl From<RecordsFull> for Prepared {
     fn from(full: RecordsFull) -> Self {
         let RecordsFull { node_id, seq, timestamp, records } = full;
-        let mut gathered = Gathered::default();
-        gathered.extend(records);
-        let hash = ContentHash::of_all(gathered.records());
-        gathered.prepared(Label { node_id, seq, timestamp }, hash)
+        let hash = ContentHash::of_all(records.records());
+        Self::full(Label { node_id, seq, timestamp }, hash, records)
     }
 }
 
 impl From<DeltaFrame> for Prepared {
     fn from(frame: DeltaFrame) -> Self {
-        let DeltaFrame { label, delta: Delta { base, upserts, deletes }, hash, informed } = frame;
-        let mut gathered = Gathered::default();
-        gathered.extend(upserts);
-        let Gathered { records: upserts, faults, named, .. } = gathered;
+        let DeltaFrame { label, base, upserts, deletes, hash, informed } = frame;
+        let (upserts, faults, named) = upserts.into_parts();
+        let (deletes, ..) = deletes.into_parts();
         let content = Content::Delta(Delta { base, upserts, deletes });
         Self { label, content, hash, informed, faults, named }
     }
 }
 
 impl Prepared {
+    /// All records of a writer.
+    pub(super) fn full(label: Label, hash: ContentHash, gathered: Gathered) -> Self {
+        let (records, faults, named) = gathered.into_parts();
+        Self { label, content: Content::Full(records), hash, informed: false, faults, named }
+    }
+
     /// Why none of it is applied, although the policy may let it in.
     fn fault(&self, invalid_records: InvalidRecords) -> Option<String> {
         let empty = matches!(&self.content, Content::Full(records) if records.is_empty());
@@ -378,7 +339,7 @@ mod tests {
         let Request::Records(prepared) = read(frame.into_bytes()).await else { panic!("not a snapshot") };
         let Content::Full(records) = &prepared.content else { panic!("not a whole one") };
         assert_eq!((records.len(), records[0].ttl), (2, 1));
-        assert_eq!((prepared.faults, prepared.named.len()), (21, NAMED));
+        assert_eq!((prepared.faults, prepared.named.len()), (21, 5));
         assert!(prepared.named[0].contains("bad0.test") && prepared.named[0].contains("value"));
         assert_eq!(prepared.hash, ContentHash::of_all(records));
     }

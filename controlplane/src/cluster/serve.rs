@@ -155,6 +155,11 @@ impl Connection<'_> {
                 self.refuse_parts(taken)
             }
             Request::End if chunk => self.end().await,
+            Request::Admin(apply) => {
+                let node_id = self.greeting.as_ref().map(|greeting| greeting.node_id.as_str());
+                let answer = apply.answer(self.shared, self.from, node_id).await;
+                self.reply(&answer).await
+            }
             Request::Bad(bad) => {
                 self.incoming = None;
                 self.shared.inbound.bad_frame(self.from, &bad);

@@ -30,12 +30,14 @@ pub struct Settings {
     pub replica_only: bool,
     /// Whose snapshots to believe (`cluster_sync_policy`).
     pub policy: SyncPolicy,
-    /// Senders that `primary_writer` believes (`cluster_allowed_writer_node_ids`); so far only shown in status.
+    /// Senders that `primary_writer` believes (`cluster_allowed_writer_node_ids`).
     pub allowed_writers: Vec<String>,
     /// What to do with a snapshot that holds records which cannot be served (`cluster_invalid_records`).
     pub invalid_records: InvalidRecords,
-    /// May send remote administration (`cluster_admin`); so far only shown in status.
+    /// May send remote administration (`cluster_admin`).
     pub admin: bool,
+    /// What whoever administers us must show, and what we show others (`cluster_admin_token`); an empty one admits nobody.
+    pub admin_token: Secret,
     /// Further peers (`cluster_discovery_srv` and what belongs to it).
     pub discovery: Option<Discovery>,
 }
@@ -69,9 +71,15 @@ impl From<&config::Cluster> for Settings {
             allowed_writers: checked.allowed_writers.clone(),
             invalid_records: checked.invalid_records,
             admin: checked.admin,
+            admin_token: checked.admin_token.clone().unwrap_or_default(),
             discovery: checked.discovery.clone(),
         }
     }
+}
+
+/// A peer's address as we know it: trimmed, with a port.
+pub fn peer_address(text: &str) -> String {
+    with_port(text.trim())
 }
 
 /// Adds the default port to an address without one.

@@ -127,8 +127,9 @@ fn records(locations: Option<&Locations>, folder: &Path, complaints: &mut Compla
     let legacy = locations.and_then(|all| given(&all.dnsrecords).or_else(|| given(&all.dnsrecords_file)));
     let none = Source::default();
     let source = locations.and_then(|all| all.records_source.as_ref());
-    let location = given(&source.unwrap_or(&none).location).or(legacy.filter(|_| source.is_none()));
-    match given(&source.unwrap_or(&none).r#type).unwrap_or("file") {
+    let source = source.unwrap_or(&none);
+    let location = given(&source.location).or(legacy);
+    match given(&source.r#type).unwrap_or("file") {
         "file" => {}
         later @ ("url" | "git" | "bind_dir") => complaints.problem(
             "file_locations.records_source.type",
@@ -139,7 +140,10 @@ fn records(locations: Option<&Locations>, folder: &Path, complaints: &mut Compla
             format!("is `{other}`; write `file` (`url`, `git` and `bind_dir` are not built yet)"),
         ),
     }
-    RecordsSource::File(folder.join(location.unwrap_or("dnsrecords.json")))
+    RecordsSource::File {
+        path: folder.join(location.unwrap_or("dnsrecords.json")),
+        read_only: source.read_only.unwrap_or(false),
+    }
 }
 
 fn severity(file: &File, complaints: &mut Complaints) -> Severity {

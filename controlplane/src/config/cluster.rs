@@ -159,11 +159,14 @@ fn warn(cluster: &Cluster, complaints: &mut Complaints) {
     if cluster.token.is_empty() {
         complaints.warn("`cluster_auth_token` is empty: every peer is refused, and every peer refuses us");
     }
-    if cluster.policy != SyncPolicy::LwwPerNode {
-        complaints.warn(&format!(
-            "`cluster_sync_policy` is `{}`, which is not built yet: what peers send is refused",
-            cluster.policy.as_str()
-        ));
+    if cluster.policy == SyncPolicy::PrimaryWriter && cluster.allowed_writers.is_empty() {
+        complaints.warn(
+            "`cluster_allowed_writer_node_ids` is empty: under `primary_writer` nothing that peers send is applied",
+        );
+    }
+    if cluster.admin && cluster.admin_token.is_none() {
+        complaints
+            .warn("`cluster_admin` is true and `cluster_admin_token` is empty: no peer lets us change its settings");
     }
     if let Some(Discovery { srv, .. }) = cluster.discovery.as_ref().filter(|discovery| !discovery.is_service()) {
         complaints.warn(&format!(
@@ -180,7 +183,7 @@ fn warn(cluster: &Cluster, complaints: &mut Complaints) {
 }
 
 /// Whether this may be a host, with a port or without.
-fn can_be_dialled(peer: &str) -> bool {
+pub(crate) fn can_be_dialled(peer: &str) -> bool {
     let host = match peer.rsplit_once(':') {
         Some((host, port)) if peer.parse::<Ipv6Addr>().is_err() => {
             let known = port.parse::<u16>().is_ok_and(|port| port > 0);

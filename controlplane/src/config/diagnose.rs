@@ -1,6 +1,9 @@
 //! What is wrong with a configuration, said so that it can be put right: where, which key, and what to write instead.
 
-use super::places::{Places, Position, position};
+use super::{
+    places::{Places, Position, position},
+    setting::is_secret,
+};
 use serde_json::Value;
 use std::{
     fmt, io,
@@ -68,6 +71,22 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// What is wrong, without where: for those who have not written a file but asked for a change.
+    pub(crate) fn sentences(&self) -> String {
+        match self {
+            Self::Invalid { problems, .. } => {
+                let sentence = |problem: &Problem| format!("`{}` {}", problem.key, problem.why);
+                problems.iter().map(sentence).collect::<Vec<_>>().join("; ")
+            }
+            other => match std::error::Error::source(other) {
+                Some(cause) => format!("{other}: {cause}"),
+                None => other.to_string(),
+            },
+        }
+    }
+}
+
 /// One key whose value does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -96,7 +115,9 @@ impl Source {
     /// A complaint about a key.
     pub(super) fn problem(&self, key: &str, why: String) -> Problem {
         let position = self.places.offset(key).map(|offset| position(&self.text, offset));
-        let excerpt = position.map(|position| Excerpt::of(&self.text, position)).unwrap_or_default();
+        // A token may stand on a line of its own.
+        let shown = position.filter(|_| !is_secret(key));
+        let excerpt = shown.map(|position| Excerpt::of(&self.text, position)).unwrap_or_default();
         Problem { key: key.to_owned(), why, position, excerpt }
     }
 
@@ -112,8 +133,7 @@ impl Source {
 /// What the serde error about `value` means to the person who wrote it, and what they should write.
 pub(super) fn wrong_type(key: &str, value: Option<&Value>, error: &str) -> String {
     let expected = error.rsplit_once("expected ").map_or("", |(_, expected)| expected);
-    let secret = key.contains("token");
-    let shown = value.filter(|_| !secret).map(Value::to_string).filter(|shown| shown.len() <= 60);
+    let shown = value.filter(|_| !is_secret(key)).map(Value::to_string).filter(|shown| shown.len() <= 60);
     let wants = match expected {
         "a string" => "text in quotes",
         "a boolean" => "true or false",
@@ -169,8 +189,10 @@ pub(super) fn syntax(path: &Path, text: &str, error: &serde_json::Error) -> Conf
 impl Excerpt {
     fn of(text: &str, position: Position) -> Self {
         let line = text.lines().nth(position.line - 1).unwrap_or_default();
-        // A line with a token in it is not for logs.
-        let hidden = line.contains("token") || line.chars().count() > 160;
+        let before = text.lines().take(position.line - 1).filter(|line| !line.trim().is_empty()).last();
+        // A line with a token in it is not for logs, and one after the token's name may be one.
+        let secret = is_secret(line) || before.is_some_and(|line| line.trim_end().ends_with(':') || is_secret(line));
+        let hidden = secret || line.chars().count() > 160;
         Self((!hidden).then(|| (line.replace('\t', " "), position.column)))
     }
 }

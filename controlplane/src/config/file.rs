@@ -133,6 +133,7 @@ pub(super) struct Locations {
 pub(super) struct Source {
     pub(super) r#type: Option<String>,
     pub(super) location: Option<String>,
+    pub(super) read_only: Option<bool>,
     refresh_interval_seconds: Option<i64>,
     include_pattern: Option<String>,
     named_conf: Option<String>,

@@ -1,11 +1,19 @@
-//! Where in the text of a JSON file each value stands, so that complaints can point at it.
+//! Where in the text of a JSON file each value stands, so that complaints can point at it and a save can replace it.
 //!
 //! Runs over text that serde_json has accepted, which also bounds its depth; it therefore checks nothing itself.
 
+use std::ops::Range;
+
 /// One value of a file.
-struct Place {
+pub(super) struct Place {
     key: String,
-    offset: usize,
+    /// Its octets.
+    pub(super) value: Range<usize>,
+    /// The octets of its name with the quotes, if it is a member of an object.
+    pub(super) quoted: Range<usize>,
+    /// Its name, if it is a member of an object.
+    pub(super) name: String,
+    depth: usize,
 }
 
 /// The places of a file, and the keys that it holds twice.
@@ -28,15 +36,30 @@ pub struct Position {
 impl Places {
     /// Finds every value of `text`.
     pub(super) fn of(text: &str) -> Self {
-        let mut scan = Scan { text: text.as_bytes(), at: 0, found: Self::default() };
-        scan.value("");
+        let mut scan = Scan { text: text.as_bytes(), at: 0, depth: 0, found: Self::default() };
+        scan.value("", 0..0, String::new());
         scan.found
+    }
+
+    /// The value that is the whole file.
+    pub(super) fn whole(&self) -> Option<&Place> {
+        self.places.first()
+    }
+
+    /// The members of an object, in the order of the file.
+    pub(super) fn members(&self, object: &Place) -> Vec<&Place> {
+        let inside = |place: &&Place| {
+            place.depth == object.depth + 1
+                && object.value.start < place.value.start
+                && place.value.end < object.value.end
+        };
+        self.places.iter().filter(inside).collect()
     }
 
     /// Where the value of `key` (such as `log.log_dir` or `cluster_peers[0]`) begins: the last, if there are several.
     pub(super) fn offset(&self, key: &str) -> Option<usize> {
         let found = |same: fn(&str, &str) -> bool| self.places.iter().rev().find(|place| same(&place.key, key));
-        found(|one, other| one == other).or_else(|| found(str::eq_ignore_ascii_case)).map(|place| place.offset)
+        found(|one, other| one == other).or_else(|| found(str::eq_ignore_ascii_case)).map(|place| place.value.start)
     }
 }
 
@@ -53,13 +76,16 @@ pub(super) fn position(text: &str, offset: usize) -> Position {
 struct Scan<'a> {
     text: &'a [u8],
     at: usize,
+    depth: usize,
     found: Places,
 }
 
 impl Scan<'_> {
-    fn value(&mut self, key: &str) {
+    fn value(&mut self, key: &str, quoted: Range<usize>, name: String) {
         self.space();
-        self.found.places.push(Place { key: key.to_owned(), offset: self.at });
+        let (start, place) = (self.at, self.found.places.len());
+        self.found.places.push(Place { key: key.to_owned(), value: start..start, quoted, name, depth: self.depth });
+        self.depth += 1;
         match self.peek() {
             Some(b'{') => self.object(key),
             Some(b'[') => self.array(key),
@@ -73,6 +99,8 @@ impl Scan<'_> {
                 }
             }
         }
+        self.depth -= 1;
+        self.found.places[place].value.end = self.at;
     }
 
     fn object(&mut self, key: &str) {
@@ -85,14 +113,15 @@ impl Scan<'_> {
             }
             let offset = self.at;
             let name = self.string();
+            let quoted = offset..self.at;
             let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
             if seen.contains(&name) {
                 self.found.twice.push((inner.clone(), offset));
             }
-            seen.push(name);
+            seen.push(name.clone());
             self.space();
             self.at += 1; // the colon
-            self.value(&inner);
+            self.value(&inner, quoted, name);
             self.space();
         }
         self.at += 1;
@@ -106,7 +135,7 @@ impl Scan<'_> {
             if self.peek() == Some(b']') {
                 break;
             }
-            self.value(&format!("{key}[{number}]"));
+            self.value(&format!("{key}[{number}]"), 0..0, String::new());
             number += 1;
             self.space();
         }

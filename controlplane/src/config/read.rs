@@ -19,16 +19,17 @@ pub(super) struct Read {
     pub(super) file: File,
     /// The file without comments, the keys of case-free objects in lower case.
     pub(super) meant: Map<String, Value>,
-    /// The file as it is.
-    pub(super) document: Map<String, Value>,
     pub(super) source: Source,
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads the octets of the file at `path`.
-pub(super) fn read(path: &Path, octets: &[u8]) -> Result<Read, ConfigError> {
-    let text = str::from_utf8(octets)
-        .map_err(|fault| ConfigError::NotText { path: path.to_owned(), offset: fault.valid_up_to() })?;
+/// Whether the keys of this object (`log`) are matched without case.
+pub(super) fn case_free(object: &str) -> bool {
+    CASE_FREE.contains(&object)
+}
+
+/// Reads the text of the file at `path`.
+pub(super) fn read(path: &Path, text: &str) -> Result<Read, ConfigError> {
     if text.trim().is_empty() {
         return Err(ConfigError::Empty { path: path.to_owned() });
     }
@@ -40,18 +41,18 @@ pub(super) fn read(path: &Path, octets: &[u8]) -> Result<Read, ConfigError> {
         return Err(ConfigError::Invalid { path: path.to_owned(), problems: vec![problem] });
     };
 
-    let meant = tidied("", document.clone());
+    let meant = tidied("", document);
     let (file, unknown, problems) = understand(Value::Object(meant.clone()), &source);
     if !problems.is_empty() {
         return Err(ConfigError::Invalid { path: path.to_owned(), problems });
     }
     let warnings = warnings(&source, &unknown);
-    Ok(Read { file, meant, document, source, warnings })
+    Ok(Read { file, meant, source, warnings })
 }
 
 /// An object without comments, and with its keys in lower case if their case is free.
 fn tidied(object: &str, keys: Map<String, Value>) -> Map<String, Value> {
-    let case_free = CASE_FREE.contains(&object);
+    let case_free = case_free(object);
     let tidy_one = |(key, value): (String, Value)| {
         let inner = if object.is_empty() { key.clone() } else { format!("{object}.{key}") };
         let value = match value {

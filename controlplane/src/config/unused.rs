@@ -31,9 +31,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("dashboard_resolution_log_cap", &["1000"]),
     ("pprof_enabled", &["false"]),
     ("axfr_enabled", &["false"]),
-    ("cluster_admin", &["false"]),
-    ("cluster_admin_token", &["\"\""]),
-    ("cluster_allowed_writer_node_ids", &["[]"]),
     ("DNSRecordSettings.auto_build_ptr_from_a", &["false"]),
 ];
 

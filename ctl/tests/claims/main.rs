@@ -3,6 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in its helpers too")]
 
+mod cluster;
 mod commands;
 mod dig;
+mod fake;
+mod server;
 mod support;

@@ -1,20 +1,16 @@
-//! A control plane that says what the tests want it to say, and the means to run the real dnsplanectl against it.
+//! The means to run the real dnsplanectl, against a control plane that says what the tests want it to say.
 
-use dnsplane_proto::pb::admin::{
-    CheckRequest, Document, EditReply, Filter, JoinReply, JoinRequest, Problem, PullOutcome, PullReply, PullRequest,
-    Record, RecordEdit, Selection, StatusRequest,
-    admin_server::{Admin, AdminServer},
-};
+use crate::fake::Fake;
+use dnsplane_proto::pb::admin::admin_server::AdminServer;
 use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{Arc, Mutex},
     thread,
 };
 use tempfile::TempDir;
-use tokio_stream::{Stream, wrappers::UnixListenerStream};
-use tonic::{Request, Response, Status, transport::Server};
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::Server;
 
 /// A served socket; the server ends with the test process.
 pub(crate) struct Node {
@@ -23,22 +19,23 @@ pub(crate) struct Node {
     fake: Fake,
 }
 
-/// Answers every call; remembers what was asked, one line each.
-#[derive(Clone, Default)]
-struct Fake {
-    asked: Arc<Mutex<Vec<String>>>,
-    records: usize,
-}
-
 impl Node {
     pub(crate) fn start() -> Self {
         Self::with_records(2)
     }
 
     pub(crate) fn with_records(records: usize) -> Self {
+        Self::serve(Fake::new(records, false))
+    }
+
+    /// A control plane of before the calls for conflicts, peers, pushes and settings.
+    pub(crate) fn older() -> Self {
+        Self::serve(Fake::new(2, true))
+    }
+
+    fn serve(fake: Fake) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("dnsplane.sock");
-        let fake = Fake { records, ..Fake::default() };
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let service = AdminServer::new(fake.clone());
         thread::spawn(move || {
@@ -58,7 +55,7 @@ impl Node {
 
     /// What the server was asked so far.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.fake.asked.lock().unwrap().clone()
+        self.fake.asked()
     }
 }
 
@@ -100,111 +97,5 @@ pub(crate) fn script(socket: &Path, options: &[&str], lines: &str) -> Ran {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-impl Fake {
-    fn note(&self, text: String) {
-        self.asked.lock().unwrap().push(text);
-    }
-
-    fn edit(&self, deed: &str, edit: RecordEdit) -> Result<Response<EditReply>, Status> {
-        let ttl = edit.ttl.map_or("default".to_owned(), |ttl| ttl.to_string());
-        self.note(format!("{deed} {}|{}|{}|{}|{ttl}", edit.id, edit.name, edit.r#type, edit.value));
-        match edit.name.as_str() {
-            "refused.example" => Err(Status::failed_precondition("this node rejects local writes")),
-            "same.example" => Ok(Response::new(EditReply { changed: false, messages: vec![], number: 7 })),
-            name => {
-                Ok(Response::new(EditReply { changed: true, messages: vec![format!("{deed}: {name}")], number: 8 }))
-            }
-        }
-    }
-}
-
-type Items<T> = Result<Response<tokio_stream::Iter<Box<dyn Iterator<Item = Result<T, Status>> + Send>>>, Status>;
-
-fn items<T: 'static>(items: impl Iterator<Item = T> + Send + 'static) -> Items<T>
-where
-    tokio_stream::Iter<Box<dyn Iterator<Item = Result<T, Status>> + Send>>: Stream,
-{
-    let items: Box<dyn Iterator<Item = Result<T, Status>> + Send> = Box::new(items.map(Ok));
-    Ok(Response::new(tokio_stream::iter(items)))
-}
-
-#[tonic::async_trait]
-impl Admin for Fake {
-    type ListRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Record, Status>> + Send>>;
-    type CheckRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Problem, Status>> + Send>>;
-
-    async fn add_record(&self, edit: Request<RecordEdit>) -> Result<Response<EditReply>, Status> {
-        self.edit("add", edit.into_inner())
-    }
-
-    async fn update_record(&self, edit: Request<RecordEdit>) -> Result<Response<EditReply>, Status> {
-        self.edit("update", edit.into_inner())
-    }
-
-    async fn remove_records(&self, selection: Request<Selection>) -> Result<Response<EditReply>, Status> {
-        let it = selection.into_inner();
-        self.note(format!("remove {}|{}|{}|{}|{}", it.id, it.name, it.r#type, it.value, it.all));
-        Ok(Response::new(EditReply { changed: true, messages: vec!["removed 1 record".to_owned()], number: 9 }))
-    }
-
-    async fn list_records(&self, filter: Request<Filter>) -> Items<Record> {
-        let filter = filter.into_inner();
-        self.note(format!("list {}|{}", filter.name_contains, filter.r#type));
-        items((0..self.records).map(|number| Record {
-            id: format!("id-{number}"),
-            name: format!("host{number}.example"),
-            r#type: "A".to_owned(),
-            value: "192.0.2.1".to_owned(),
-            ttl: 300,
-            mac: String::new(),
-            added_on: "2026-05-04T09:30:00Z".to_owned(),
-            updated_on: String::new(),
-        }))
-    }
-
-    async fn check_records(&self, _: Request<CheckRequest>) -> Items<Problem> {
-        let problem = |number| Problem {
-            name: format!("bad{number}.example"),
-            r#type: "MX".to_owned(),
-            value: "mail".to_owned(),
-            reason: "the preference is missing".to_owned(),
-        };
-        items((0..self.records).map(problem))
-    }
-
-    async fn cluster_status(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
-        let json = r#"{"node_id":"node-a","local_seq":12,"sync_policy":"lww_per_node","replica_only":false,"future":1,
-            "peers":[{"address":"192.0.2.2:7946","reachable":true,"last_probe_rtt_ms":3,"last_pull_error":"unauthorized"}]}"#;
-        Ok(Response::new(Document { json: json.to_owned() }))
-    }
-
-    async fn cluster_pull(&self, pull: Request<PullRequest>) -> Result<Response<PullReply>, Status> {
-        let peers = pull.into_inner().peers;
-        self.note(format!("pull {}", peers.join(",")));
-        let outcome = |peer: &String| PullOutcome {
-            peer: peer.clone(),
-            ok: !peer.starts_with("bad"),
-            text: if peer.starts_with("bad") { "connection refused" } else { "applied 3 records" }.to_owned(),
-        };
-        Ok(Response::new(PullReply { outcomes: peers.iter().map(outcome).collect() }))
-    }
-
-    async fn cluster_join(&self, _: Request<JoinRequest>) -> Result<Response<JoinReply>, Status> {
-        Ok(Response::new(JoinReply {
-            enabled: true,
-            node_id: "node-a".to_owned(),
-            listen: "0.0.0.0:7946".to_owned(),
-            dial_address: "192.0.2.1:7946".to_owned(),
-            token_sha256: "ab12".to_owned(),
-        }))
-    }
-
-    async fn server_status(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
-        let json = r#"{"version":"0.1.0","ready":true,"records":2,"store":{"log_bytes":10},
-            "data_planes":[{"follower":"host/7","listening":["udp 127.0.0.1:9"]}],"problems":["port 53 is taken"]}"#;
-        Ok(Response::new(Document { json: json.to_owned() }))
     }
 }

@@ -1,0 +1,111 @@
+//! The commands of `record`.
+
+use super::{Exit, edited};
+use crate::{
+    args::RecordCommand,
+    client::{Client, Failure, Stream},
+    edit,
+    print::{Output, ROWS},
+    view::whole_seconds,
+};
+use dnsplane_proto::pb::admin::{Problem, Record};
+use serde_json::{Value, json};
+use std::path::Path;
+
+pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    // Words are read before the connection is made: a slip of the keyboard is told as such, with or without a server.
+    match command {
+        RecordCommand::Add(new) => {
+            let edit = edit::edit(&new.words, new.ttl, None)?;
+            edited(&Client::connect(socket).await?.add_record(edit).await?, out)
+        }
+        RecordCommand::Update(changed) => {
+            let edit = edit::edit(&changed.record.words, changed.record.ttl, changed.id)?;
+            edited(&Client::connect(socket).await?.update_record(edit).await?, out)
+        }
+        RecordCommand::Remove(removal) => {
+            let selection = edit::selection(&removal.words, removal.id, removal.all);
+            edited(&Client::connect(socket).await?.remove_records(selection).await?, out)
+        }
+        RecordCommand::List(listing) => {
+            let (filter, details) = edit::listing(&listing.words, listing.kind, listing.name, listing.details)?;
+            let records = Client::connect(socket).await?.list_records(filter).await?;
+            list(records, out, &record_header(details), "record", |record| record_row(record, details), record_json)
+                .await?;
+            Ok(Exit::Done)
+        }
+        RecordCommand::Check => {
+            let problems = Client::connect(socket).await?.check_records().await?;
+            let header = ["NAME", "TYPE", "VALUE", "REASON"];
+            let found = list(problems, out, &header, "problem", problem_row, problem_json).await?;
+            Ok(if found == 0 { Exit::Done } else { Exit::Partly })
+        }
+    }
+}
+
+/// Writes a stream as it arrives; says how many there were.
+async fn list<T>(
+    mut items: Stream<T>,
+    out: &mut Output<'_>,
+    header: &[&str],
+    noun: &str,
+    row: impl Fn(&T) -> Vec<String>,
+    json: impl Fn(&T) -> Value,
+) -> Result<usize, Failure> {
+    let mut count = 0;
+    let mut rows = Vec::new();
+    while let Some(item) = items.next().await? {
+        if out.is_json() {
+            out.raw(if count == 0 { "[" } else { "," })?;
+            out.json(&json(&item))?;
+        } else {
+            rows.push(row(&item));
+            if rows.len() == ROWS {
+                out.table(header, std::mem::take(&mut rows))?;
+            }
+        }
+        count += 1;
+    }
+    if out.is_json() {
+        out.raw(if count == 0 { "[]\n" } else { "]\n" })?;
+        return Ok(count);
+    }
+    if !rows.is_empty() {
+        out.table(header, rows)?;
+    }
+    out.line(&match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    })?;
+    Ok(count)
+}
+
+fn record_header(details: bool) -> Vec<&'static str> {
+    let more = ["ID", "MAC", "ADDED", "UPDATED"];
+    ["NAME", "TYPE", "TTL", "VALUE"].into_iter().chain(more.into_iter().filter(|_| details)).collect()
+}
+
+fn record_row(record: &Record, details: bool) -> Vec<String> {
+    let mut row = vec![record.name.clone(), record.r#type.clone(), record.ttl.to_string(), record.value.clone()];
+    if details {
+        row.extend([&record.id, &record.mac].map(Clone::clone));
+        row.extend([&record.added_on, &record.updated_on].map(|time| whole_seconds(time)));
+    }
+    row
+}
+
+fn record_json(record: &Record) -> Value {
+    json!({
+        "id": record.id, "name": record.name, "type": record.r#type, "value": record.value, "ttl": record.ttl,
+        "mac": record.mac, "added_on": record.added_on, "updated_on": record.updated_on
+    })
+}
+
+fn problem_row(problem: &Problem) -> Vec<String> {
+    [&problem.name, &problem.r#type, &problem.value, &problem.reason].map(Clone::clone).to_vec()
+}
+
+fn problem_json(problem: &Problem) -> Value {
+    json!({"name": problem.name, "type": problem.r#type, "value": problem.value, "reason": problem.reason})
+}

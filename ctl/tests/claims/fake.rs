@@ -1,0 +1,221 @@
+//! A control plane that says what the tests want it to say.
+
+use dnsplane_proto::pb::admin::{
+    CheckRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest,
+    PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest, Record, RecordEdit,
+    RestoreRequest, SaveRequest, Selection, SetRequest, SettingsReply, StatusRequest, admin_server::Admin,
+};
+use std::sync::{Arc, Mutex};
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+const CONFLICTS: &str = r#"[
+    {"id":8,"at":"2026-05-04T09:31:00Z","kind":"refused","reason":"node-c is not an allowed writer",
+        "winner":{"node_id":"node-c","seq":4,"timestamp_unix":1},"via":"192.0.2.3:7946","informed":false,
+        "lost":[],"won":[],"lost_deletions":[],"more":0},
+    {"id":7,"at":"2026-05-04T09:30:00Z","kind":"overwritten","winner":{"node_id":"node-b","seq":3,"timestamp_unix":1},
+        "via":"192.0.2.2:7946","informed":false,"lost":[{"name":"www.example","type":"A","value":"192.0.2.1","ttl":60}],
+        "won":[],"lost_deletions":[{"name":"old.example","type":"A"}],"more":0}]"#;
+
+const CONFIG: &str = r#"{"path":"/etc/dnsplane.json","unsaved":["api"],
+    "settings":{"api":true,"cluster_auth_token":"(secret)","log":{"log_severity":"info"}}}"#;
+
+/// Answers every call; remembers what was asked, one line each.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    asked: Arc<Mutex<Vec<String>>>,
+    records: usize,
+    /// Whether it lacks the calls that came after the first.
+    older: bool,
+}
+
+impl Fake {
+    pub(crate) fn new(records: usize, older: bool) -> Self {
+        Self { asked: Arc::default(), records, older }
+    }
+
+    /// What was asked so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// A server that lacks a call says so without a word.
+    fn is_newer(&self) -> Result<(), Status> {
+        if self.older { Err(Status::unimplemented("")) } else { Ok(()) }
+    }
+
+    /// Peers whose name begins with `bad` do nothing that they are asked for.
+    fn peer(&self, deed: &str, address: &str, rest: &str) -> Result<Response<PeerReply>, Status> {
+        self.is_newer()?;
+        self.note(format!("{deed} {address}|{rest}"));
+        let (ok, end) = if address.starts_with("bad") { (false, "connection refused") } else { (true, "done") };
+        Ok(Response::new(PeerReply { ok, messages: vec![format!("{deed} here: done"), format!("there: {end}")] }))
+    }
+
+    fn settings(&self, deed: &str) -> Result<Response<SettingsReply>, Status> {
+        self.is_newer()?;
+        self.note(deed.to_owned());
+        match deed.contains("wrong") {
+            true => Err(Status::invalid_argument("`wrong` is no key of dnsplane.json; did you mean `port`?")),
+            false => Ok(Response::new(SettingsReply { messages: vec![deed.to_owned()] })),
+        }
+    }
+
+    fn note(&self, text: String) {
+        self.asked.lock().unwrap().push(text);
+    }
+
+    fn edit(&self, deed: &str, edit: RecordEdit) -> Result<Response<EditReply>, Status> {
+        let ttl = edit.ttl.map_or("default".to_owned(), |ttl| ttl.to_string());
+        self.note(format!("{deed} {}|{}|{}|{}|{ttl}", edit.id, edit.name, edit.r#type, edit.value));
+        match edit.name.as_str() {
+            "refused.example" => Err(Status::failed_precondition("this node rejects local writes")),
+            "same.example" => Ok(Response::new(EditReply { changed: false, messages: vec![], number: 7 })),
+            name => {
+                Ok(Response::new(EditReply { changed: true, messages: vec![format!("{deed}: {name}")], number: 8 }))
+            }
+        }
+    }
+}
+
+type Items<T> = Result<Response<tokio_stream::Iter<Box<dyn Iterator<Item = Result<T, Status>> + Send>>>, Status>;
+
+fn items<T: 'static>(items: impl Iterator<Item = T> + Send + 'static) -> Items<T>
+where
+    tokio_stream::Iter<Box<dyn Iterator<Item = Result<T, Status>> + Send>>: Stream,
+{
+    let items: Box<dyn Iterator<Item = Result<T, Status>> + Send> = Box::new(items.map(Ok));
+    Ok(Response::new(tokio_stream::iter(items)))
+}
+
+#[tonic::async_trait]
+impl Admin for Fake {
+    type ListRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Record, Status>> + Send>>;
+    type CheckRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Problem, Status>> + Send>>;
+
+    async fn add_record(&self, edit: Request<RecordEdit>) -> Result<Response<EditReply>, Status> {
+        self.edit("add", edit.into_inner())
+    }
+
+    async fn update_record(&self, edit: Request<RecordEdit>) -> Result<Response<EditReply>, Status> {
+        self.edit("update", edit.into_inner())
+    }
+
+    async fn remove_records(&self, selection: Request<Selection>) -> Result<Response<EditReply>, Status> {
+        let it = selection.into_inner();
+        self.note(format!("remove {}|{}|{}|{}|{}", it.id, it.name, it.r#type, it.value, it.all));
+        Ok(Response::new(EditReply { changed: true, messages: vec!["removed 1 record".to_owned()], number: 9 }))
+    }
+
+    async fn list_records(&self, filter: Request<Filter>) -> Items<Record> {
+        let filter = filter.into_inner();
+        self.note(format!("list {}|{}", filter.name_contains, filter.r#type));
+        items((0..self.records).map(|number| Record {
+            id: format!("id-{number}"),
+            name: format!("host{number}.example"),
+            r#type: "A".to_owned(),
+            value: "192.0.2.1".to_owned(),
+            ttl: 300,
+            mac: String::new(),
+            added_on: "2026-05-04T09:30:00Z".to_owned(),
+            updated_on: String::new(),
+        }))
+    }
+
+    async fn check_records(&self, _: Request<CheckRequest>) -> Items<Problem> {
+        let problem = |number| Problem {
+            name: format!("bad{number}.example"),
+            r#type: "MX".to_owned(),
+            value: "mail".to_owned(),
+            reason: "the preference is missing".to_owned(),
+        };
+        items((0..self.records).map(problem))
+    }
+
+    async fn cluster_status(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
+        let json = r#"{"node_id":"node-a","local_seq":12,"sync_policy":"lww_per_node","replica_only":false,"future":1,
+            "peers":[{"address":"192.0.2.2:7946","reachable":true,"last_probe_rtt_ms":3,"last_pull_error":"unauthorized"}]}"#;
+        Ok(Response::new(Document { json: json.to_owned() }))
+    }
+
+    async fn cluster_pull(&self, pull: Request<PullRequest>) -> Result<Response<PullReply>, Status> {
+        let peers = pull.into_inner().peers;
+        self.note(format!("pull {}", peers.join(",")));
+        let outcome = |peer: &String| PullOutcome {
+            peer: peer.clone(),
+            ok: !peer.starts_with("bad"),
+            text: if peer.starts_with("bad") { "connection refused" } else { "applied 3 records" }.to_owned(),
+        };
+        Ok(Response::new(PullReply { outcomes: peers.iter().map(outcome).collect() }))
+    }
+
+    async fn cluster_join(&self, _: Request<JoinRequest>) -> Result<Response<JoinReply>, Status> {
+        Ok(Response::new(JoinReply {
+            enabled: true,
+            node_id: "node-a".to_owned(),
+            listen: "0.0.0.0:7946".to_owned(),
+            dial_address: "192.0.2.1:7946".to_owned(),
+            token_sha256: "ab12".to_owned(),
+        }))
+    }
+
+    async fn server_status(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
+        let json = r#"{"version":"0.1.0","ready":true,"records":2,"store":{"log_bytes":10},
+            "data_planes":[{"follower":"host/7","listening":["udp 127.0.0.1:9"]}],"problems":["port 53 is taken"]}"#;
+        Ok(Response::new(Document { json: json.to_owned() }))
+    }
+
+    async fn cluster_conflicts(&self, asked: Request<ConflictsRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        self.note(format!("conflicts {}", asked.get_ref().all));
+        let json = if self.records == 0 { "[]" } else { CONFLICTS };
+        Ok(Response::new(Document { json: json.to_owned() }))
+    }
+
+    async fn cluster_restore(&self, lost: Request<RestoreRequest>) -> Result<Response<EditReply>, Status> {
+        self.is_newer()?;
+        let lost = lost.into_inner();
+        self.note(format!("restore {}|{}|{}", lost.id, lost.name, lost.r#type));
+        match lost.id {
+            7 => Ok(Response::new(EditReply {
+                changed: true,
+                messages: vec!["restored 1 record".to_owned()],
+                number: 9,
+            })),
+            id => Err(Status::invalid_argument(format!("there is no conflict {id}"))),
+        }
+    }
+
+    async fn cluster_peer_add(&self, peer: Request<PeerRequest>) -> Result<Response<PeerReply>, Status> {
+        self.peer("peer add", &peer.get_ref().address, &peer.get_ref().role)
+    }
+
+    async fn cluster_peer_remove(&self, peer: Request<PeerRequest>) -> Result<Response<PeerReply>, Status> {
+        self.peer("peer remove", &peer.get_ref().address, &peer.get_ref().role)
+    }
+
+    async fn cluster_peer_role(&self, peer: Request<PeerRequest>) -> Result<Response<PeerReply>, Status> {
+        self.peer("peer role", &peer.get_ref().address, &peer.get_ref().role)
+    }
+
+    async fn cluster_push(&self, push: Request<PushRequest>) -> Result<Response<PeerReply>, Status> {
+        self.peer("push", &push.get_ref().address, push.get_ref().what().as_str_name())
+    }
+
+    async fn server_config(&self, _: Request<ConfigRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        Ok(Response::new(Document { json: CONFIG.to_owned() }))
+    }
+
+    async fn server_set(&self, setting: Request<SetRequest>) -> Result<Response<SettingsReply>, Status> {
+        self.settings(&format!("set {}={}", setting.get_ref().key, setting.get_ref().value))
+    }
+
+    async fn server_save(&self, _: Request<SaveRequest>) -> Result<Response<SettingsReply>, Status> {
+        self.settings("save")
+    }
+
+    async fn server_load(&self, _: Request<LoadRequest>) -> Result<Response<SettingsReply>, Status> {
+        self.settings("load")
+    }
+}

@@ -1,0 +1,72 @@
+//! A writer with an existing node as its peer, which takes whole snapshots only: what that costs the writer.
+
+use crate::{
+    load::{mib, write_records},
+    spread::Spread,
+};
+use dnsplane_tests::{
+    Plan, Record,
+    http::Connection,
+    peer::{Listener, Script},
+};
+use serde_json::json;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+const RECORDS: u32 = 200_000;
+const WRITES: u32 = 300;
+/// Between two writes: a script that is at work.
+const PAUSE: Duration = Duration::from_millis(20);
+
+pub(crate) fn run() {
+    println!("existing: {WRITES} writes, one each {PAUSE:?}, {RECORDS} A records on the writer");
+    let alone = writes(None);
+    println!("  acknowledged, without a peer           {}", alone.acknowledged);
+    let peer = Listener::start(Script::default());
+    let with = writes(Some(&peer));
+    println!("  acknowledged, with an existing peer    {}", with.acknowledged);
+    println!("  snapshots sent: {} for {WRITES} writes and the one before them", with.pushes);
+    println!("  resident memory of the writer: {} MiB with the store loaded", with.loaded);
+    println!("  the same at its highest while pushing: {} MiB\n", with.highest);
+}
+
+struct Outcome {
+    acknowledged: Spread,
+    pushes: usize,
+    loaded: u64,
+    highest: u64,
+}
+
+fn writes(peer: Option<&Listener>) -> Outcome {
+    let peers: Vec<_> = peer.iter().map(|peer| peer.address()).collect();
+    let mut node = Plan::new("writer").with(&json!({"cluster_peers": peers})).prepare();
+    write_records(&node, RECORDS);
+    node.start_control();
+    node.wait_healthy();
+    let loaded = mib(node.control());
+    node.add(&Record::a("first.example", "192.0.2.1"));
+    let mut api = Connection::open(node.api()).expect("the API listens");
+    let mut acknowledged = Spread::default();
+    let mut highest = 0;
+    for number in 0..WRITES {
+        let record = Record::a(&format!("write-{number}.example"), "192.0.2.2");
+        let start = Instant::now();
+        let reply = api.request("POST", "/dns/records", Some(&record.to_json())).expect("a reply");
+        acknowledged.push(start.elapsed());
+        assert_eq!(reply.status, 201, "{reply:?}");
+        highest = highest.max(mib(node.control()));
+        thread::sleep(PAUSE);
+    }
+    if let Some(peer) = peer {
+        node.eventually("the peer has the last write", |node| {
+            let status = node.peer_status(peer.address());
+            let seq = node.cluster_status()["local_seq"].clone();
+            if status["acknowledged_seq"] == seq { Ok(()) } else { Err(status.to_string()) }
+        });
+    }
+    let pushes =
+        peer.map_or(0, |peer| peer.dialogues().iter().flat_map(|d| &d.frames).filter(|f| f.len() > 1000).count());
+    Outcome { acknowledged, pushes, loaded, highest }
+}

@@ -1,0 +1,31 @@
+//! Records in numbers: what a store is filled with before anything is measured.
+
+use dnsplane_tests::{Daemon, Node, Record};
+use std::{
+    fs::File,
+    io::{BufWriter, Write},
+};
+
+/// One of them.
+pub(crate) fn record(number: u32) -> Record {
+    let [_, b, c, d] = number.to_be_bytes();
+    Record::a(&format!("host-{number}.load.example"), &format!("10.{b}.{c}.{d}"))
+}
+
+/// Writes this many into a node's records file, piece by piece: as one value they would take more memory than the node.
+pub(crate) fn write_records(node: &Node, count: u32) {
+    let mut file = BufWriter::new(File::create(node.path("dnsrecords.json")).expect("a file"));
+    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("the disk takes it");
+    write("{\"records\":[");
+    for number in 0..count {
+        write(if number == 0 { "" } else { "," });
+        write(&record(number).to_json().to_string());
+    }
+    write("]}\n");
+    file.flush().expect("the disk takes it");
+}
+
+/// Memory that a process holds, in MiB.
+pub(crate) fn mib(daemon: &mut Daemon) -> u64 {
+    daemon.resident_kib() / 1024
+}
