@@ -11,6 +11,7 @@ pub mod content;
 pub mod daemon;
 pub mod dns;
 pub mod http;
+pub mod name_server;
 pub mod net;
 pub mod node;
 pub mod peer;
@@ -24,6 +25,7 @@ pub mod wait;
 
 pub use cluster::Cluster;
 pub use daemon::Daemon;
+pub use name_server::{NameServer, Says};
 pub use net::{Net, Shape};
 pub use node::{Node, Plan};
 pub use proxy::{BOTH, Proxy, Way};
