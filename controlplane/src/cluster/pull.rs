@@ -116,7 +116,8 @@ pub(super) async fn once(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Outco
             if let PullError::Bad(bad) = error {
                 shared.inbound.bad_frame(&peer.address, bad);
             }
-            peer.pull_failed(error.to_string());
+            let answered = !matches!(error, PullError::Link(_));
+            peer.pull_failed(error.to_string(), answered);
         }
     }
     result
