@@ -69,3 +69,13 @@ fn a_broken_file_changes_nothing_and_is_told() {
     assert!(!node.control().said().contains(TOKEN));
     assert_eq!(http::request(node.api(), "GET", "/health", None).expect("a reply").status, 200);
 }
+
+#[test]
+fn a_node_that_has_just_come_up_outlives_a_reload() {
+    for _ in 0..8 {
+        let mut node = Plan::new("a").start_control();
+        node.control().signal(Signal::SIGHUP);
+        eventually_says(&mut node, "configuration read again");
+        assert!(node.control().ended().is_none(), "{}", node.logs());
+    }
+}
