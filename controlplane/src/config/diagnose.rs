@@ -1,6 +1,7 @@
 //! What is wrong with a configuration, said so that it can be put right: where, which key, and what to write instead.
 
 use super::{
+    keys,
     places::{Places, Position, position},
     setting::is_secret,
 };
@@ -191,7 +192,7 @@ impl Excerpt {
         let line = text.lines().nth(position.line - 1).unwrap_or_default();
         let before = text.lines().take(position.line - 1).filter(|line| !line.trim().is_empty()).last();
         // A line with a token in it is not for logs, and one after the token's name may be one.
-        let secret = is_secret(line) || before.is_some_and(|line| line.trim_end().ends_with(':') || is_secret(line));
+        let secret = may_hold_secret(line) || before.is_some_and(may_hold_secret);
         let hidden = secret || line.chars().count() > 160;
         Self((!hidden).then(|| (line.replace('\t', " "), position.column)))
     }
@@ -204,6 +205,12 @@ impl fmt::Display for Excerpt {
             None => Ok(()),
         }
     }
+}
+
+/// Whether some word on this line names a token, be it misspelt.
+fn may_hold_secret(line: &str) -> bool {
+    let names_secret = |word: &str| is_secret(word) || keys::nearest(word).is_some_and(|key| is_secret(&key));
+    line.trim_end().ends_with(':') || line.split('"').any(names_secret)
 }
 
 fn listed(path: &Path, problems: &[Problem]) -> String {

@@ -18,7 +18,9 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// What a [`Listener`] says to a frame: payloads, or `None` for what it would say anyway.
 #[derive(Clone)]
-pub struct Answer(Arc<dyn Fn(&Value) -> Option<Vec<String>> + Send + Sync>);
+pub struct Answer(Arc<AnswerFn>);
+
+type AnswerFn = dyn Fn(&Value) -> Option<Vec<String>> + Send + Sync;
 
 impl Answer {
     /// Answers with what this returns.
@@ -40,6 +42,8 @@ pub struct Script {
     pub on_auth: Vec<String>,
     /// Payload that answers `pull`.
     pub on_pull: String,
+    /// Payload that answers `admin_config_apply`.
+    pub on_admin: String,
     /// Payload sent after each `records_full`.
     pub after_push: Option<String>,
     /// Asked first, about every frame but `auth`.
@@ -59,6 +63,7 @@ impl Default for Script {
         Self {
             on_auth: vec![r#"{"type":"auth_ok"}"#.to_owned()],
             on_pull: r#"{"type":"error","message":"not ready"}"#.to_owned(),
+            on_admin: r#"{"type":"admin_config_ok"}"#.to_owned(),
             after_push: None,
             answer: None,
         }
@@ -202,6 +207,7 @@ fn converse(mut wire: Wire, shared: &Shared) {
         match frame["type"].as_str() {
             Some("ping") => wire.say(r#"{"type":"pong"}"#),
             Some("pull") => wire.say(&shared.script.on_pull),
+            Some("admin_config_apply") => wire.say(&shared.script.on_admin),
             Some("records_full") => shared.script.after_push.iter().for_each(|payload| wire.say(payload)),
             _ => {}
         }

@@ -68,7 +68,7 @@ fn plan_with(vector: &Vector, peer: &Listener) -> Plan {
 
 /// Fails unless this is the captured `auth` with at most the keys of our extension more.
 #[track_caller]
-fn auth_is_as_captured(name: &str, dialogue: &Dialogue, vector: &Vector) {
+pub(crate) fn auth_is_as_captured(name: &str, dialogue: &Dialogue, vector: &Vector) {
     let parsed: Value = serde_json::from_str(&dialogue.frames[0]).unwrap_or_else(|error| panic!("{name}: {error}"));
     let mut auth = parsed.as_object().cloned().unwrap_or_default();
     auth.retain(|key, _| !EXTENSION.contains(&key.as_str()));
@@ -77,7 +77,7 @@ fn auth_is_as_captured(name: &str, dialogue: &Dialogue, vector: &Vector) {
 
 /// Waits for a dialogue of this kind that has ended.
 #[track_caller]
-fn ended_dialogue(name: &str, peer: &Listener, kind: &str) -> Dialogue {
+pub(crate) fn ended_dialogue(name: &str, peer: &Listener, kind: &str) -> Dialogue {
     eventually(&format!("{name}: a {kind:?} dialogue that the node ends"), PATIENCE, || {
         let dialogues = peer.dialogues_of(kind);
         dialogues.into_iter().find(|dialogue| dialogue.closed).ok_or_else(|| format!("{:?}", peer.dialogues()))
