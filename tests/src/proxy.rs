@@ -254,9 +254,15 @@ fn accept(listener: TcpListener, shared: &Arc<Shared>) {
         drop(link);
         match (&socket, accepted) {
             (None, _) => {
-                socket = Some(TcpListener::bind(address).expect("the port is still ours"));
-                shared.link().listening = true;
+                // A child of this process that has not become its own program yet holds the old socket, too: a moment
+                // later the port is free.
+                socket = TcpListener::bind(address).ok();
+                let mut link = shared.link();
+                link.listening = socket.is_some();
                 shared.changed.notify_all();
+                if socket.is_none() {
+                    drop(shared.changed.wait_timeout(link, Duration::from_millis(5)));
+                }
             }
             (Some(_), Some(Ok((client, _)))) => {
                 let theirs = Arc::clone(shared);
