@@ -5,7 +5,14 @@
 
 mod records;
 
-use crate::{cluster::Cluster, config::Secret, record::json, status::Build, status::Node, store::Store};
+use crate::{
+    cluster::Cluster,
+    config::Secret,
+    dashboard::{self, Sessions},
+    record::json,
+    status::{Build, Node},
+    store::Store,
+};
 use axum::{
     Router,
     body::Body,
@@ -34,6 +41,8 @@ pub struct Api {
     pub node: Node,
     /// Whether `/stats/dashboard/…` is there (`stats_dashboard_enabled`).
     pub dashboard: bool,
+    /// Browsers that have signed in there.
+    pub sessions: Sessions,
     /// Token that callers must show; `None` lets everybody in (the bind address is loopback then).
     pub token: watch::Receiver<Option<Secret>>,
 }
@@ -41,12 +50,11 @@ pub struct Api {
 impl Api {
     /// All routes.
     pub fn router(self) -> Router {
-        let dashboard = Router::new().route("/stats/dashboard/data", get(dashboard_data));
         Router::new()
             .route("/health", get(|| async { StatusCode::OK }))
             .route("/ready", get(ready))
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
-            .merge(if self.dashboard { dashboard } else { Router::new() })
+            .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))
@@ -67,32 +75,20 @@ async fn ready(State(api): State<Api>) -> Response {
     json_reply(status, &ready)
 }
 
-/// The dashboard's data, as far as this build has it: `build`, `cluster` and `server`.
-async fn dashboard_data(State(api): State<Api>) -> Response {
-    #[derive(Serialize)]
-    struct Data<C: Serialize, S: Serialize> {
-        build: Build,
-        cluster: C,
-        server: S,
-    }
-    let cluster = api.cluster.status();
-    json_reply(StatusCode::OK, &Data { build: Build::this(), cluster, server: api.node.server_status(Vec::new()) })
-}
-
-/// Lets in who shows the token. Health checks need none.
+/// Lets in who shows the token. Health checks need none; the dashboard's pages also open for who has signed in there.
 async fn authenticate(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let open =
-        matches!(*request.method(), Method::GET | Method::HEAD) && matches!(request.uri().path(), "/health" | "/ready");
-    let token = api.token.borrow().clone();
-    match token {
-        Some(token) if !open && !shows(request.headers(), &token) => {
-            let mut response = error_reply(StatusCode::UNAUTHORIZED, "unauthorized", &[]);
-            let challenge = HeaderValue::from_static("Bearer realm=\"dnsplane\"");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-            response
-        }
-        _ => next.run(request).await,
+    let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+    let health = matches!(*method, Method::GET | Method::HEAD) && matches!(path, "/health" | "/ready");
+    let Some(token) = api.token.borrow().clone() else { return next.run(request).await };
+    let signed_in = || dashboard::is_for_sessions(method, path) && api.sessions.holds(headers, &token);
+    if health || dashboard::is_open(method, path) || shows(headers, &token) || signed_in() {
+        return next.run(request).await;
     }
+    let sign_in = api.dashboard.then(|| dashboard::sign_in_instead(method, path, headers)).flatten();
+    let mut response = sign_in.unwrap_or_else(|| error_reply(StatusCode::UNAUTHORIZED, "unauthorized", &[]));
+    let challenge = HeaderValue::from_static("Bearer realm=\"dnsplane\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 /// Whether the headers carry the token, as `Authorization: Bearer` or `X-API-Token`; compared in constant time.
@@ -113,7 +109,7 @@ async fn bound_time(request: Request, next: Next) -> Response {
 }
 
 /// A JSON body with a newline at its end.
-fn json_reply(status: StatusCode, value: &impl Serialize) -> Response {
+pub(crate) fn json_reply(status: StatusCode, value: &impl Serialize) -> Response {
     match json::to_vec(value) {
         Ok(mut body) => {
             body.push(b'\n');

@@ -8,6 +8,7 @@ mod admin;
 mod backoff;
 mod chunk;
 mod content;
+mod discovery;
 mod extension;
 mod features;
 mod frame;
@@ -43,6 +44,7 @@ pub use status::{JoinInfo, PeerStatus, Status};
 
 use crate::{config::Secret, hash::ContentHash, store::Store};
 use content::Content;
+use discovery::Found;
 use frame::Budget;
 use history::History;
 use inbound::Inbound;
@@ -118,6 +120,7 @@ impl Cluster {
         let tasks = TaskTracker::new();
         if let Some(state) = state {
             tasks.spawn(Supervisor::new(&shared).run(shutdown.clone()));
+            tasks.spawn(discovery::run(Arc::clone(&shared), shutdown.clone()));
             tasks.spawn(remember_content(Arc::clone(&shared), shutdown.clone()));
             tasks.spawn(keep_state(Arc::clone(&shared), state, folder, shutdown));
         }
@@ -213,6 +216,8 @@ struct Shared {
     /// Drawn when this process started.
     instance: String,
     peers: RwLock<Vec<Arc<Peer>>>,
+    /// Peers from SRV records, besides those of the settings.
+    found: watch::Sender<Found>,
     inbound: Inbound,
     /// Who changes our settings for peers.
     administration: OnceLock<Arc<dyn Administration>>,
@@ -252,6 +257,7 @@ impl Shared {
             state_id,
             instance,
             peers: RwLock::default(),
+            found: watch::Sender::default(),
             inbound: Inbound::default(),
             administration: OnceLock::new(),
             content: Arc::default(),
@@ -277,6 +283,12 @@ impl Shared {
 
     fn peers(&self) -> Vec<Arc<Peer>> {
         self.peers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whom to deal with under these settings: configured peers, then those found through SRV records, each once (R11).
+    fn effective_peers(&self, settings: &Settings) -> Vec<String> {
+        let found = self.found.borrow();
+        discovery::merge(settings.peer_addresses().into_iter().chain(found.targets(settings).iter().cloned()))
     }
 
     fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -354,6 +366,8 @@ struct Supervisor {
     running: HashMap<String, Running>,
     tasks: TaskTracker,
     enabled: bool,
+    /// The first peers are still coming in, and what was written before the start waits for pulls from all of them.
+    starting: bool,
 }
 
 /// A peer's tasks.
@@ -365,12 +379,20 @@ struct Running {
 impl Supervisor {
     fn new(shared: &Arc<Shared>) -> Self {
         let door = Door::new(Arc::clone(shared));
-        Self { shared: Arc::clone(shared), door, running: HashMap::new(), tasks: TaskTracker::new(), enabled: false }
+        Self {
+            shared: Arc::clone(shared),
+            door,
+            running: HashMap::new(),
+            tasks: TaskTracker::new(),
+            enabled: false,
+            starting: false,
+        }
     }
 
     async fn run(mut self, shutdown: CancellationToken) {
-        let mut latest = self.shared.settings.clone();
+        let (mut latest, mut found) = (self.shared.settings.clone(), self.shared.found.subscribe());
         loop {
+            found.borrow_and_update();
             let settings = Arc::clone(&latest.borrow_and_update());
             let listening = if settings.enabled {
                 self.follow(&settings).await
@@ -386,6 +408,7 @@ impl Supervisor {
                     shutdown.cancelled().await;
                     break;
                 },
+                Ok(()) = found.changed() => {}
                 () = sleep(LISTEN_AGAIN), if !listening => {}
             }
         }
@@ -397,18 +420,23 @@ impl Supervisor {
         let listening = self.door.listen(&settings.listen).await;
         let failed = listening.as_ref().err().map(|error| format!("cannot listen on {}: {error}", settings.listen));
         self.shared.listen_failed(failed);
-        let addresses = settings.peer_addresses();
+        // Asked before the peers are: what it finds later wakes us again.
+        let all_found = self.shared.found.borrow().is_settled(settings);
+        let addresses = self.shared.effective_peers(settings);
         if !self.enabled {
-            self.enabled = true;
+            (self.enabled, self.starting) = (true, true);
             self.shared.seq_at_start.store(self.shared.store.view().own.seq, Ordering::Relaxed);
-            self.shared.first_pulls.send_replace(addresses.len());
+            // One more than there are peers, as long as there may be others.
+            self.shared.first_pulls.send_replace(1);
             if settings.token.is_empty() {
                 warn!("the cluster is enabled without a cluster_auth_token: every peer is refused");
             }
             info!(node_id = self.shared.node_id(), peers = addresses.len(), "cluster on");
-            self.match_peers(&addresses, true);
-        } else {
-            self.match_peers(&addresses, false);
+        }
+        self.match_peers(&addresses);
+        if self.starting && all_found {
+            self.starting = false;
+            self.shared.first_pulls.send_modify(|left| *left = left.saturating_sub(1));
         }
         listening.is_ok()
     }
@@ -417,7 +445,7 @@ impl Supervisor {
         if !self.enabled {
             return;
         }
-        self.match_peers(&[], false);
+        self.match_peers(&[]);
         self.tasks.close();
         self.tasks.wait().await;
         self.tasks.reopen();
@@ -428,7 +456,7 @@ impl Supervisor {
     }
 
     /// Starts tasks for new peers and stops those of peers that are gone (R11).
-    fn match_peers(&mut self, addresses: &[String], at_start: bool) {
+    fn match_peers(&mut self, addresses: &[String]) {
         self.running.retain(|address, running| {
             let stays = addresses.contains(address);
             if !stays {
@@ -439,7 +467,7 @@ impl Supervisor {
         });
         for address in addresses {
             if !self.running.contains_key(address) {
-                let running = self.start_peer(address, at_start);
+                let running = self.start_peer(address);
                 self.running.insert(address.clone(), running);
             }
         }
@@ -448,10 +476,13 @@ impl Supervisor {
         *self.shared.peers.write().unwrap_or_else(PoisonError::into_inner) = peers;
     }
 
-    fn start_peer(&self, address: &str, at_start: bool) -> Running {
+    fn start_peer(&self, address: &str) -> Running {
+        if self.starting {
+            self.shared.first_pulls.send_modify(|left| *left += 1);
+        }
         let (peer, stop) = (Arc::new(Peer::new(address.to_owned())), CancellationToken::new());
         let [shared, shared_too, shared_again] = [&self.shared; 3].map(Arc::clone);
-        self.tasks.spawn(pull::run(shared, Arc::clone(&peer), at_start, stop.clone()));
+        self.tasks.spawn(pull::run(shared, Arc::clone(&peer), self.starting, stop.clone()));
         self.tasks.spawn(push::run(shared_too, Arc::clone(&peer), stop.clone()));
         self.tasks.spawn(probe::run(shared_again, Arc::clone(&peer), stop.clone()));
         Running { peer, stop }

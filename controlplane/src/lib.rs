@@ -1,12 +1,14 @@
 //! The control plane of a dnsplane node.
 //!
 //! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a hand-edited file → [`store`]
-//! (change log) → [`publisher`] → the feed. [`config`] says how; [`status`] says how it is.
+//! (change log) → [`publisher`] → the feed. [`config`] says how; [`status`] says how it is,
+//! and [`dashboard`] shows it to people.
 
 pub mod admin;
 pub mod api;
 pub mod cluster;
 pub mod config;
+pub mod dashboard;
 pub mod hash;
 pub mod live;
 pub mod publisher;

@@ -5,6 +5,7 @@ use crate::{
     api::Api,
     cluster::{self, Cluster},
     config::{Config, Loaded, RecordsSource},
+    dashboard::Sessions,
     live::Live,
     publisher::{Planes, Publisher},
     sockets,
@@ -54,8 +55,14 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let admin = Admin { store: store.clone(), cluster: cluster.clone(), live: live.clone(), node: node.clone() };
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));
-    let api =
-        Api { store: store.clone(), cluster: cluster.clone(), node, dashboard: config.dashboard, token: updates.token };
+    let api = Api {
+        store: store.clone(),
+        cluster: cluster.clone(),
+        node,
+        dashboard: config.dashboard,
+        sessions: Sessions::default(),
+        token: updates.token,
+    };
     for listener in doors.api {
         let (api, shutdown) = (api.clone(), shutdown.clone());
         tasks.spawn(async move { api.serve(listener, shutdown).await.context("the REST API stopped") });

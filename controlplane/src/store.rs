@@ -198,6 +198,11 @@ impl Store {
         self.guard.write().unwrap_or_else(PoisonError::into_inner).rejecting = reject;
     }
 
+    /// Whether edits are refused (`cluster_reject_local_writes`).
+    pub fn rejects_local_writes(&self) -> bool {
+        self.guard.read().unwrap_or_else(PoisonError::into_inner).rejecting
+    }
+
     /// Why nobody but the source of the records may change them from now on, if that is so. Edits are refused with this
     /// reason; whoever judges peers' snapshots asks for it.
     pub fn set_read_only(&self, reason: Option<String>) {

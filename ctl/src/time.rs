@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 
-/// `3 s ago`; a time to come, which another node's clock can make of a past one, is `in 3 s`.
+/// Clocks of nodes differ, and a node that writes often numbers its writes into the seconds to come: that is `now`.
+const SOON: i64 = -5;
+
+/// `3 s ago`; a time further ahead, which a wrong clock makes of a past one, is `in 9 s`.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(then.as_second());
     match seconds {
-        0 => "now".to_owned(),
+        SOON..=0 => "now".to_owned(),
         1.. => format!("{} ago", span(seconds.unsigned_abs())),
         _ => format!("in {}", span(seconds.unsigned_abs())),
     }
@@ -56,6 +59,7 @@ mod tests {
             ("2026-11-22T20:57:30+01:00", "2 min ago"),
             ("2026-11-22T18:59:59Z", "1 h ago"),
             ("2026-11-20T20:00:00Z", "2 days ago"),
+            ("2026-11-22T20:00:05Z", "now"),
             ("2026-11-22T20:00:09Z", "in 9 s"),
             ("soon", "soon"),
         ] {

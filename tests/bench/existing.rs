@@ -1,7 +1,7 @@
 //! A writer with an existing node as its peer, which takes whole snapshots only: what that costs the writer.
 
 use crate::{
-    load::{mib, write_records},
+    load::{mib, peak_mib, write_records},
     spread::Spread,
 };
 use dnsplane_tests::{
@@ -28,14 +28,18 @@ pub(crate) fn run() {
     let with = writes(Some(&peer));
     println!("  acknowledged, with an existing peer    {}", with.acknowledged);
     println!("  snapshots sent: {} for {WRITES} writes and the one before them", with.pushes);
-    println!("  resident memory of the writer: {} MiB with the store loaded", with.loaded);
-    println!("  the same at its highest while pushing: {} MiB\n", with.highest);
+    println!(
+        "  resident memory of the writer: {} MiB with the store loaded ({} MiB while loading it)",
+        with.loaded, with.at_start
+    );
+    println!("  the most it ever held: {} MiB; without a peer {} MiB\n", with.highest, alone.highest);
 }
 
 struct Outcome {
     acknowledged: Spread,
     pushes: usize,
     loaded: u64,
+    at_start: u64,
     highest: u64,
 }
 
@@ -45,18 +49,16 @@ fn writes(peer: Option<&Listener>) -> Outcome {
     write_records(&node, RECORDS);
     node.start_control();
     node.wait_healthy();
-    let loaded = mib(node.control());
+    let (loaded, at_start) = (mib(node.control()), peak_mib(node.control()));
     node.add(&Record::a("first.example", "192.0.2.1"));
     let mut api = Connection::open(node.api()).expect("the API listens");
     let mut acknowledged = Spread::default();
-    let mut highest = 0;
     for number in 0..WRITES {
         let record = Record::a(&format!("write-{number}.example"), "192.0.2.2");
         let start = Instant::now();
         let reply = api.request("POST", "/dns/records", Some(&record.to_json())).expect("a reply");
         acknowledged.push(start.elapsed());
         assert_eq!(reply.status, 201, "{reply:?}");
-        highest = highest.max(mib(node.control()));
         thread::sleep(PAUSE);
     }
     if let Some(peer) = peer {
@@ -68,5 +70,6 @@ fn writes(peer: Option<&Listener>) -> Outcome {
     }
     let pushes =
         peer.map_or(0, |peer| peer.dialogues().iter().flat_map(|d| &d.frames).filter(|f| f.len() > 1000).count());
-    Outcome { acknowledged, pushes, loaded, highest }
+    let highest = peak_mib(node.control());
+    Outcome { acknowledged, pushes, loaded, at_start, highest }
 }

@@ -29,3 +29,10 @@ pub(crate) fn write_records(node: &Node, count: u32) {
 pub(crate) fn mib(daemon: &mut Daemon) -> u64 {
     daemon.resident_kib() / 1024
 }
+
+/// The most that it ever held.
+pub(crate) fn peak_mib(daemon: &mut Daemon) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1024
+}

@@ -1,7 +1,7 @@
 //! Two nodes of ours: how a fresh one gets everything, and from a write on A to the answer on B.
 
 use crate::{
-    load::{mib, record, write_records},
+    load::{mib, peak_mib, record, write_records},
     probe::{Probe, first_answer},
     spread::Spread,
 };
@@ -24,7 +24,9 @@ pub(crate) fn run(records: u32) {
     a.add(&Record::a("first.example", "192.0.2.1"));
     join(a, b, records);
     writes(a, b);
+    let [peak_a, peak_b] = [a.control(), b.control()].map(peak_mib);
     println!("  resident memory, control planes: A {} MiB, B {} MiB", mib(a.control()), mib(b.control()));
+    println!("  the most they ever held: A {peak_a} MiB, B {peak_b} MiB");
     println!("  resident memory, data planes: A {} MiB, B {} MiB\n", mib(a.data()), mib(b.data()));
 }
 

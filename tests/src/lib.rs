@@ -5,20 +5,30 @@
 //! a fixed time. The clients here are small and independent of the programs they test: frames are put together by hand
 //! ([`peer`]), HTTP is written to a socket ([`http`]), and DNS messages are parsed by `hickory-proto` ([`dns`]).
 
+pub mod clock;
 pub mod cluster;
+pub mod content;
 pub mod daemon;
 pub mod dns;
 pub mod http;
+pub mod name_server;
+pub mod net;
 pub mod node;
 pub mod peer;
 pub mod ports;
 pub mod program;
+pub mod proxy;
+pub mod random;
 pub mod record;
 pub mod vector;
 pub mod wait;
 
 pub use cluster::Cluster;
 pub use daemon::Daemon;
+pub use name_server::{NameServer, Says};
+pub use net::{Net, Shape};
 pub use node::{Node, Plan};
+pub use proxy::{BOTH, Proxy, Way};
+pub use random::Random;
 pub use record::Record;
 pub use wait::{PATIENCE, eventually};

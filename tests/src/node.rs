@@ -3,6 +3,7 @@
 mod doors;
 
 use crate::{
+    clock::Clock,
     daemon::Daemon,
     dns::Question,
     http,
@@ -40,6 +41,7 @@ pub struct Node {
     dir: TempDir,
     ports: Ports,
     config: Value,
+    clock: Option<Clock>,
 }
 
 impl Plan {
@@ -66,7 +68,7 @@ impl Plan {
             "cluster_peers": [],
             "log": {"log_severity": "info"},
         });
-        let mut node = Node { control: None, data: None, name: name.to_owned(), dir, ports, config };
+        let mut node = Node { control: None, data: None, name: name.to_owned(), dir, ports, config, clock: None };
         node.configure(&json!({}));
         Self { node }
     }
@@ -92,6 +94,12 @@ impl Plan {
     pub fn records(self, records: &[Record]) -> Self {
         let list: Vec<_> = records.iter().map(Record::to_json).collect();
         self.file("dnsrecords.json", &json!({"records": list}).to_string())
+    }
+
+    /// Its control plane sees this clock, not the machine's.
+    pub fn clock(mut self, clock: &Clock) -> Self {
+        self.node.clock = Some(clock.clone());
+        self
     }
 
     /// The node, with neither daemon started.
@@ -127,6 +135,9 @@ impl Node {
     pub fn start_control(&mut self) {
         let mut command = Command::new(binary("dnsplane-cluster"));
         command.arg("--config").arg(self.path("dnsplane.json")).env_remove("RUST_LOG").current_dir(self.dir.path());
+        if let Some(clock) = &self.clock {
+            clock.show_to(&mut command);
+        }
         self.control = Some(Daemon::start(command, &self.path("control.log")));
     }
 
@@ -201,6 +212,11 @@ impl Node {
             }
         }
         self.write("dnsplane.json", &format!("{:#}\n", self.config));
+    }
+
+    /// Its name, which is its node id unless it was given another.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its settings.

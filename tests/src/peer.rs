@@ -3,7 +3,7 @@
 
 mod listener;
 
-pub use listener::{Dialogue, Listener, Script};
+pub use listener::{Answer, Dialogue, Listener, Script};
 
 use serde_json::{Value, json};
 use std::{
@@ -22,6 +22,11 @@ pub fn frame(payload: &[u8]) -> Vec<u8> {
 /// The `auth` frame of an existing node.
 pub fn auth(token: &str) -> String {
     json!({"type": "auth", "token": token}).to_string()
+}
+
+/// The `auth` frame of a node of our kind.
+pub fn greeting(token: &str, node_id: &str, features: &[&str]) -> String {
+    json!({"type": "auth", "token": token, "features": features, "node_id": node_id}).to_string()
 }
 
 /// What a wait on a connection ended with.
@@ -48,6 +53,11 @@ impl Wire {
         Self::over(TcpStream::connect_timeout(&address, Duration::from_secs(5))?)
     }
 
+    /// Goes on with a connection that has been opened already.
+    pub fn over_stream(stream: TcpStream) -> Self {
+        Self { stream, pending: Vec::new() }
+    }
+
     /// Connects and authenticates; fails the test if that does not work.
     #[track_caller]
     pub fn authenticated(address: SocketAddr, token: &str) -> Self {
@@ -56,6 +66,28 @@ impl Wire {
         let reply = wire.hear(Duration::from_secs(10));
         assert!(matches!(&reply, Heard::Frame(text) if text.contains("auth_ok")), "{reply:?}");
         wire
+    }
+
+    /// Connects and authenticates as a node of our kind that knows these features; returns those that both know.
+    #[track_caller]
+    pub fn greeted(address: SocketAddr, token: &str, node_id: &str, features: &[&str]) -> (Self, Vec<String>) {
+        let mut wire = Self::connect(address).unwrap_or_else(|error| panic!("cannot connect to {address}: {error}"));
+        wire.say(&greeting(token, node_id, features));
+        let reply = wire.hear_json(Duration::from_secs(10));
+        assert_eq!(reply["type"], "auth_ok", "{reply}");
+        assert!(reply["node_id"].is_string(), "a node of our kind says who it is: {reply}");
+        let agreed = reply["features"].as_array().unwrap_or_else(|| panic!("no features: {reply}"));
+        let agreed = agreed.iter().map(|feature| feature.as_str().expect("a feature is a word").to_owned()).collect();
+        (wire, agreed)
+    }
+
+    /// Sends `ping` and fails the test unless `pong` is the very next thing heard, so that nothing before was answered.
+    #[track_caller]
+    pub fn expect_nothing_but_pong(&mut self, limit: Duration) -> Value {
+        self.say(r#"{"type":"ping"}"#);
+        let heard = self.hear_json(limit);
+        assert_eq!(heard["type"], "pong", "{heard}");
+        heard
     }
 
     fn over(stream: TcpStream) -> io::Result<Self> {

@@ -1,6 +1,11 @@
 //! A snapshot that comes in parts: gathered, and applied as one or not at all.
 
-use super::{extension::Begin, gathered::Gathered, message::BadFrame, offer::Prepared};
+use super::{
+    extension::{Begin, PART},
+    gathered::Gathered,
+    message::BadFrame,
+    offer::Prepared,
+};
 use crate::hash::ContentHash;
 
 /// Octets of all parts together. Far above any real store; small enough that a peer cannot fill our memory.
@@ -21,6 +26,10 @@ impl Incoming {
 
     /// Takes a part in, which came in a frame of this length.
     pub(super) fn part(&mut self, records: Gathered, octets: usize) -> Result<(), BadFrame> {
+        if octets > PART {
+            let fault = format!("a part of {octets} bytes; one may have {PART}");
+            return Err(BadFrame::Field { key: "records", fault });
+        }
         self.octets += octets;
         if self.octets > MAX_TOTAL {
             let fault = format!("the parts of the snapshot are longer than {MAX_TOTAL} bytes together");

@@ -14,8 +14,10 @@ use crate::{
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Octets of records in one part of a snapshot.
-const PART: usize = 1 << 20;
+/// Longest part of a snapshot, octets.
+pub(super) const PART: usize = 1 << 20;
+/// A part of this length is sent; the largest record, of 64 KiB in the longest spelling, still fitted in.
+const FULL_PART: usize = PART / 2;
 
 /// Whose write a content is: what snapshots and differences are judged by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -291,7 +293,7 @@ impl Parts {
         let mut first = true;
         while let Some(rows) = self.records.shard(self.shard) {
             while let Some(row) = rows.get(self.within) {
-                if frame.len() >= PART - (64 << 10) && !first {
+                if frame.len() >= FULL_PART && !first {
                     frame.extend_from_slice(b"]}");
                     return Some(close(frame));
                 }

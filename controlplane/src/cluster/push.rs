@@ -171,7 +171,8 @@ impl Pusher {
     }
 
     async fn turn(&mut self) {
-        self.last_start = Some(Instant::now());
+        let started = Instant::now();
+        self.last_start = Some(started);
         self.tried = self.pending.as_ref().map(|(label, _)| label.clone());
         let limit = if self.peer.known().features.chunk { LONG_LIMIT } else { LIMIT };
         match within(limit, self.push()).await {
@@ -190,7 +191,11 @@ impl Pusher {
             Err(PushError::Link(error)) => {
                 self.link = None;
                 self.peer.push_failed(error.to_string());
-                self.not_before = Instant::now() + self.backoff.next();
+                // A try that was made early, for something newer, says no more than the one before it: it must not
+                // make the pause longer, or a burst of writes would keep a peer waiting that is back at once.
+                if started >= self.not_before {
+                    self.not_before = Instant::now() + self.backoff.next();
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 //! Kept on a watch channel: every task reads the newest one whenever it wakes, so that each key takes effect while we
 //! run.
 
-use crate::config::{self, InvalidRecords, Secret, SyncPolicy};
+use crate::config::{self, Discovery, InvalidRecords, Secret, SyncPolicy};
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 /// Port that peers listen on unless told otherwise.
@@ -38,6 +38,8 @@ pub struct Settings {
     pub admin: bool,
     /// What whoever administers us must show, and what we show others (`cluster_admin_token`); an empty one admits nobody.
     pub admin_token: Secret,
+    /// Further peers (`cluster_discovery_srv` and what belongs to it).
+    pub discovery: Option<Discovery>,
 }
 
 impl Settings {
@@ -70,6 +72,7 @@ impl From<&config::Cluster> for Settings {
             invalid_records: checked.invalid_records,
             admin: checked.admin,
             admin_token: checked.admin_token.clone().unwrap_or_default(),
+            discovery: checked.discovery.clone(),
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Status {
     pub advertise_addr: Option<String>,
     /// Never pushes.
     pub replica_only: bool,
+    /// Refuses writes over REST and dnsplanectl.
+    pub reject_local_writes: bool,
     /// May send remote administration.
     pub cluster_admin: bool,
     /// In the order configured; `null` when there is none.
@@ -57,6 +59,18 @@ pub struct Status {
     pub read_only_source: Option<String>,
     /// What we offer beside the plain protocol.
     pub features: [&'static str; NAMES.len()],
+    /// As configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_discovery_srv: Option<String>,
+    /// Pause between queries, 0 is once at start; absent without discovery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_discovery_interval_seconds: Option<u64>,
+    /// The last query for SRV records that worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_last_refresh: Option<String>,
+    /// Why the last one failed; absent once one has worked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discovery_last_error: Option<String>,
     /// Peers from the configuration.
     pub static_peer_count: usize,
     /// Peers from SRV records.
@@ -107,6 +121,8 @@ pub struct ConflictCount {
 pub struct PeerStatus {
     /// Host and port.
     pub address: String,
+    /// `static` if configured, `srv` if found through SRV records alone.
+    pub source: &'static str,
     /// Last confirmed push.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_outbound_ok: Option<String>,
@@ -195,7 +211,13 @@ pub struct JoinInfo {
 impl Status {
     pub(super) fn of(shared: &Shared) -> Self {
         let (settings, view, faults) = (shared.settings(), shared.store.view(), shared.faults().clone());
-        let peers: Vec<PeerStatus> = shared.peers().iter().map(|peer| PeerStatus::of(shared, peer, &view)).collect();
+        let (found, configured) = (shared.found.borrow().clone(), settings.peer_addresses());
+        let peers = shared.peers();
+        let peers = peers.iter().map(|peer| PeerStatus {
+            source: if configured.contains(&peer.address) { "static" } else { "srv" },
+            ..PeerStatus::of(shared, peer, &view)
+        });
+        let peers: Vec<PeerStatus> = peers.collect();
         let head = shared.head(&view);
         let conflict = faults.conflict.filter(|(_, heard)| heard.elapsed() < CONFLICT_LASTS);
         Self {
@@ -204,6 +226,7 @@ impl Status {
             listen_addr: settings.listen.to_string(),
             advertise_addr: settings.advertise.clone(),
             replica_only: settings.replica_only,
+            reject_local_writes: shared.store.rejects_local_writes(),
             cluster_admin: settings.admin,
             local_seq: view.own.seq,
             written: view.own.seq > 0,
@@ -216,8 +239,15 @@ impl Status {
             conflicts: ConflictCount::of(&view),
             read_only_source: shared.store.read_only(),
             features: NAMES,
-            static_peer_count: settings.peer_addresses().len(),
-            srv_peer_count: 0,
+            cluster_discovery_srv: settings.discovery.as_ref().map(|discovery| discovery.srv.clone()),
+            cluster_discovery_interval_seconds: settings
+                .discovery
+                .as_ref()
+                .map(|discovery| discovery.every.map_or(0, |every| every.as_secs())),
+            discovery_last_refresh: found.last_refresh.as_ref().map(Time::to_string),
+            discovery_last_error: found.last_error,
+            static_peer_count: configured.len(),
+            srv_peer_count: found.targets.len(),
             effective_peer_count: peers.len(),
             peers: (!peers.is_empty()).then_some(peers),
             listening: faults.listening,
@@ -252,6 +282,7 @@ impl PeerStatus {
         let (bytes_sent, bytes_received) = peer.traffic.octets();
         Self {
             address: peer.address.clone(),
+            source: "static",
             last_outbound_ok: text(&known.last_outbound_ok),
             last_outbound_error: known.last_outbound_error.clone(),
             last_inbound_ok: text(&known.last_inbound_ok),

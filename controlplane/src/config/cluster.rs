@@ -39,7 +39,7 @@ pub struct Cluster {
     pub allowed_writers: Vec<String>,
     /// What becomes of a snapshot in which some records do not parse.
     pub invalid_records: InvalidRecords,
-    /// How further peers are found; not acted on yet.
+    /// How further peers are found.
     pub discovery: Option<Discovery>,
 }
 
@@ -87,6 +87,25 @@ pub struct Discovery {
     pub servers: Vec<SocketAddr>,
 }
 
+impl Discovery {
+    /// Whether the name looks like one that SRV records are kept under: `_service._tcp.zone` or `_service._udp.zone` (RFC 2782).
+    pub fn is_service(&self) -> bool {
+        let name = self.srv.strip_suffix('.').unwrap_or(&self.srv);
+        let mut labels = name.split('.');
+        let (service, protocol) = (labels.next().unwrap_or_default(), labels.next().unwrap_or_default());
+        let zone: Vec<_> = labels.collect();
+        let known = ["_tcp", "_udp"].iter().any(|known| protocol.eq_ignore_ascii_case(known));
+        let written = |label: &str| (1..=63).contains(&label.len()) && label.chars().all(|c| c.is_ascii_graphic());
+        known
+            && service.len() > 1
+            && service.starts_with('_')
+            && !zone.is_empty()
+            && written(service)
+            && zone.into_iter().all(written)
+            && name.len() <= 253
+    }
+}
+
 /// Understands the `cluster_*` keys.
 pub(super) fn check(file: &File, complaints: &mut Complaints) -> Cluster {
     let text =
@@ -127,8 +146,9 @@ pub(super) fn check(file: &File, complaints: &mut Complaints) -> Cluster {
     let servers = servers(file.cluster_discovery_servers.as_deref().unwrap_or_default());
     let servers = complaints.or_default("cluster_discovery_servers", servers);
     let discovery = text(&file.cluster_discovery_srv).map(|srv| Discovery { srv, every, servers });
+    let cluster = Cluster { discovery, ..cluster };
     warn(&cluster, complaints);
-    Cluster { discovery, ..cluster }
+    cluster
 }
 
 /// Settings that are legal and that somebody will wonder about.
@@ -147,6 +167,12 @@ fn warn(cluster: &Cluster, complaints: &mut Complaints) {
     if cluster.admin && cluster.admin_token.is_none() {
         complaints
             .warn("`cluster_admin` is true and `cluster_admin_token` is empty: no peer lets us change its settings");
+    }
+    if let Some(Discovery { srv, .. }) = cluster.discovery.as_ref().filter(|discovery| !discovery.is_service()) {
+        complaints.warn(&format!(
+            "`cluster_discovery_srv` is `{srv}`, which is not a service name such as `_dnsplane._tcp.example.com`: no peer is \
+             found through it"
+        ));
     }
     for peer in cluster.peers.iter().filter(|peer| !can_be_dialled(peer)) {
         complaints.warn(&format!(
@@ -198,4 +224,33 @@ fn servers(items: &[String]) -> Result<Vec<SocketAddr>, String> {
         address.map_err(|_| format!("names `{item}`; write IP addresses, with `:port` if it is not 53"))
     };
     items.iter().map(server).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_services_are_told_from_other_names() {
+        let is_service = |srv: &str| Discovery { srv: srv.to_owned(), every: None, servers: Vec::new() }.is_service();
+        for srv in ["_dnsplane._tcp.example.com", "_d._UDP.lab.", "_a-b._tcp.x.y.z"] {
+            assert!(is_service(srv), "{srv}");
+        }
+        let long = format!("_d._tcp.{}", "label.".repeat(50));
+        for srv in [
+            "",
+            ".",
+            "_tcp.example",
+            "dnsplane._tcp.example",
+            "_._tcp.example",
+            "_d._sctp.example",
+            "_d._tcp",
+            "_d._tcp.",
+            "_d._tcp..x",
+            "_d._tcp.a b",
+            &long,
+        ] {
+            assert!(!is_service(srv), "{srv}");
+        }
+    }
 }

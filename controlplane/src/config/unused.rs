@@ -31,8 +31,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("dashboard_resolution_log_cap", &["1000"]),
     ("pprof_enabled", &["false"]),
     ("axfr_enabled", &["false"]),
-    ("cluster_discovery_srv", &["\"\""]),
-    ("cluster_discovery_servers", &["[]"]),
     ("DNSRecordSettings.auto_build_ptr_from_a", &["false"]),
 ];
 

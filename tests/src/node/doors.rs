@@ -108,6 +108,14 @@ impl Node {
         program::run(command, input)
     }
 
+    /// What peers' snapshots overwrote here and which were refused, newest first, told or not.
+    #[track_caller]
+    pub fn conflicts(&self) -> Vec<Value> {
+        let text = self.ctl(&["--json", "cluster", "conflicts", "--all"]).success();
+        let list: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        list.as_array().unwrap_or_else(|| panic!("conflicts are not a list: {text}")).clone()
+    }
+
     /// What `dnsplanectl --json server status` says.
     #[track_caller]
     pub fn server_status(&self) -> Value {

@@ -1,8 +1,9 @@
 //! A peer for a node to talk to: it plays a script and writes down what it hears.
 
 use super::{Heard, Wire};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
+    fmt,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,6 +16,23 @@ use std::{
 /// How long a stopped [`Listener`] may take to notice.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What a [`Listener`] says to a frame: payloads, or `None` for what it would say anyway.
+#[derive(Clone)]
+pub struct Answer(Arc<dyn Fn(&Value) -> Option<Vec<String>> + Send + Sync>);
+
+impl Answer {
+    /// Answers with what this returns.
+    pub fn with(answer: impl Fn(&Value) -> Option<Vec<String>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(answer))
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answer")
+    }
+}
+
 /// How a [`Listener`] behaves. The default is an existing node that has nothing to offer.
 #[derive(Clone, Debug)]
 pub struct Script {
@@ -26,6 +44,16 @@ pub struct Script {
     pub on_admin: String,
     /// Payload sent after each `records_full`.
     pub after_push: Option<String>,
+    /// Asked first, about every frame but `auth`.
+    pub answer: Option<Answer>,
+}
+
+impl Script {
+    /// A node of our kind that has nothing to offer and knows these features.
+    pub fn of_our_kind(node_id: &str, features: &[&str]) -> Self {
+        let auth_ok = json!({"type": "auth_ok", "features": features, "node_id": node_id});
+        Self { on_auth: vec![auth_ok.to_string()], ..Self::default() }
+    }
 }
 
 impl Default for Script {
@@ -35,6 +63,7 @@ impl Default for Script {
             on_pull: r#"{"type":"error","message":"not ready"}"#.to_owned(),
             on_admin: r#"{"type":"admin_config_ok"}"#.to_owned(),
             after_push: None,
+            answer: None,
         }
     }
 }
@@ -97,15 +126,17 @@ impl Listener {
         self.dialogues().into_iter().filter(|dialogue| dialogue.kind(1) == kind).collect()
     }
 
+    /// Every frame heard so far that is JSON, over all connections, those of one connection in order.
+    pub fn frames(&self) -> Vec<Value> {
+        let dialogues = self.dialogues();
+        let texts = dialogues.iter().flat_map(|dialogue| dialogue.frames.iter());
+        texts.filter_map(|text| serde_json::from_str(text).ok()).collect()
+    }
+
     /// Every `records_full` heard so far, over all connections, by sequence.
     pub fn pushes(&self) -> Vec<Value> {
-        let mut pushes: Vec<Value> = self
-            .dialogues()
-            .iter()
-            .flat_map(|dialogue| dialogue.frames.iter())
-            .filter_map(|text| serde_json::from_str(text).ok())
-            .filter(|frame: &Value| frame["type"] == "records_full")
-            .collect();
+        let mut pushes = self.frames();
+        pushes.retain(|frame| frame["type"] == "records_full");
         pushes.sort_by_key(|frame| frame["seq"].as_u64());
         pushes
     }
@@ -161,13 +192,17 @@ fn converse(mut wire: Wire, shared: &Shared) {
             }
             Heard::Frame(text) => text,
         };
-        let kind = serde_json::from_str::<Value>(&text).ok().and_then(|f| f["type"].as_str().map(str::to_owned));
+        let frame = serde_json::from_str::<Value>(&text).unwrap_or_default();
         shared.dialogues()[number].frames.push(text);
         if std::mem::take(&mut first) {
             shared.script.on_auth.iter().for_each(|payload| wire.say(payload));
             continue;
         }
-        match kind.as_deref() {
+        if let Some(payloads) = shared.script.answer.as_ref().and_then(|answer| answer.0(&frame)) {
+            payloads.iter().for_each(|payload| wire.say(payload));
+            continue;
+        }
+        match frame["type"].as_str() {
             Some("ping") => wire.say(r#"{"type":"pong"}"#),
             Some("pull") => wire.say(&shared.script.on_pull),
             Some("admin_config_apply") => wire.say(&shared.script.on_admin),

@@ -63,7 +63,7 @@ pub(crate) fn replayed() -> Vec<&'static str> {
 
 /// Fails unless the store holds what the captured pull showed, or what the vector's exception says.
 #[track_caller]
-fn store_is_as_captured(node: &Node, vector: &Vector) {
+pub(crate) fn store_is_as_captured(node: &Node, vector: &Vector) {
     let held = node.records();
     match exception(&vector.name) {
         Some(Instead::Store(store)) => assert_eq!(held, expected(store), "{}", vector.name),

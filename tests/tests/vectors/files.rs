@@ -147,6 +147,46 @@ fn cluster_state_is_taken_over_and_kept() {
     }
 }
 
+/// A snapshot of one A record.
+fn snapshot(node_id: &str, seq: u64, timestamp: u64, name: &str) -> String {
+    let records = [Record::a(name, "192.0.2.7").to_json()];
+    let (kind, timestamp) = ("records_full", (timestamp > 0).then_some(timestamp));
+    json!({"type": kind, "node_id": node_id, "seq": seq, "timestamp_unix": timestamp, "records": records}).to_string()
+}
+
+#[test]
+fn the_last_winner_is_taken_over_and_still_wins() {
+    let state: Value = serde_json::from_str(&file("policy-global-lww/cluster_state.json")).expect("a JSON file");
+    let (winner_at, winner) = (&state["last_global_lww_unix"], &state["last_global_lww_node_id"]);
+    let at = winner_at.as_u64().expect("the winner's time is an integer");
+    let kept = Record::a("kept.lab.test", "192.0.2.1");
+    let plan = Plan::new("state").with(&json!({"cluster_node_id": null, "cluster_sync_policy": "global_lww"}));
+    let plan = plan.file("cluster_state.json", &file("policy-global-lww/cluster_state.json"));
+    let mut node = plan.records(std::slice::from_ref(&kept)).start_control();
+    let status = node.cluster_status();
+    assert_eq!((&status["last_global_lww_unix"], &status["last_global_lww_node_id"]), (winner_at, winner));
+
+    // Equal time and an id that is not greater, an older time, no time: all of senders never heard of.
+    let mut wire = Wire::authenticated(node.peer(), node::TOKEN);
+    let older = [(at, "A"), (at - 1, "zz"), (0, "new")];
+    older.iter().for_each(|(time, sender)| wire.say(&snapshot(sender, 9, *time, "older.lab.test")));
+    wire.say(r#"{"type":"ping"}"#);
+    assert_eq!(wire.hear_json(Duration::from_secs(10)), json!({"type": "pong"}));
+    assert_eq!(node.records(), [kept]);
+    wire.say(&snapshot("zz", 10, at, "newer.lab.test"));
+    node.eventually("an equal time and a greater id win", |node| {
+        let held = node.records();
+        if held == [Record::a("newer.lab.test", "192.0.2.7")] { Ok(()) } else { Err(format!("{held:?}")) }
+    });
+    let path = node.path("cluster_state.json");
+    node.eventually("the new winner is written, under the same keys", |_| {
+        let text = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        let written: Value = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+        let same = (&written["last_global_lww_unix"], &written["last_global_lww_node_id"]) == (winner_at, &json!("zz"));
+        if same { Ok(()) } else { Err(text) }
+    });
+}
+
 #[test]
 fn the_status_has_the_keys_that_scripts_know() {
     let peers = ["127.0.0.1:1", "127.0.0.1:2"].map(|address| address.parse().expect("an address"));

@@ -81,7 +81,6 @@ async fn what_is_not_understood_is_passed_over_in_silence_and_counted() {
         r#"{"type":"auth_ok"}"#,
         r#"{"type":"pong"}"#,
         r#"{"type":"error","message":"x"}"#,
-        r#"{"type":"admin_config_apply","admin_token":"x"}"#,
     ] {
         peer.say(silent).await;
         peer.hears_only_pong().await;
