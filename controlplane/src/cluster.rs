@@ -199,7 +199,7 @@ impl Cluster {
         let Some(peer) = self.shared.peers().into_iter().find(|peer| peer.address == address) else {
             return Err(format!("{address} is not one of our peers; add it with `cluster peer add {address}`"));
         };
-        match push::once(&self.shared, &peer).await? {
+        match push::once(&self.shared, &peer).await.map_err(|error| format!("{address}: {error}"))? {
             Delivered::Confirmed(label) => {
                 Ok(format!("{address} has our records (write {} of {})", label.seq, label.node_id))
             }

@@ -16,7 +16,6 @@ use crate::{
     config::{Change, Config, Loaded, Secret, Setting, Surroundings},
     store::Store,
 };
-use anyhow::Context;
 use dnsplane_proto::Settings;
 use in_force::InForce;
 use sd_notify::NotifyState;
@@ -26,10 +25,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-};
+use tokio::{signal::unix::Signal, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -112,8 +108,7 @@ impl Live {
     }
 
     /// Reads the file again at each SIGHUP.
-    pub(crate) async fn follow_hangups(self, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let mut hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+    pub(crate) async fn follow_hangups(self, mut hangups: Signal, shutdown: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),

@@ -22,7 +22,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, UnixListener},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
 };
 use tokio_stream::wrappers::UnixListenerStream;
@@ -42,6 +42,8 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let doors = Doors::bind(&config).await?;
     let state = cluster::State::read(&config.folder);
     let (store, records_file) = open_store(&config, &state, &shutdown).await?;
+    // Before anybody can see that we are up: a signal that nobody listens for ends a process at once.
+    let Signals { stop, hangup } = Signals::listen()?;
     let (live, updates) = Live::new(&path, loaded, store.clone());
     let cluster = Cluster::start(updates.cluster, state, store.clone(), config.folder.clone(), shutdown.clone());
     cluster.administered_by(Arc::new(live.clone()));
@@ -68,12 +70,12 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
         tasks.spawn(async move { api.serve(listener, shutdown).await.context("the REST API stopped") });
     }
     tasks.spawn(watchdog(store.clone(), shutdown.clone()));
-    tasks.spawn(live.follow_hangups(shutdown.clone()));
+    tasks.spawn(live.follow_hangups(hangup, shutdown.clone()));
     tasks.spawn(mind_the_writer(store.clone(), shutdown.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     info!(version = crate::status::VERSION, config = %path.display(), "control plane ready");
 
-    let outcome = until_stopped(&mut tasks).await;
+    let outcome = until_stopped(stop, &mut tasks).await;
     info!("stopping");
     let _ = sd_notify::notify(&[NotifyState::Stopping]);
     shutdown.cancel();
@@ -185,10 +187,23 @@ async fn serve(
         .with_context(|| format!("the {name} socket stopped"))
 }
 
+/// What this process listens for.
+struct Signals {
+    stop: [Signal; 2],
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        let stop = [listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?];
+        Ok(Self { stop, hangup: listen(SignalKind::hangup())? })
+    }
+}
+
 /// Waits for a signal, or for the first task that fails.
-async fn until_stopped(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+async fn until_stopped(stop: [Signal; 2], tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
+    let [mut terminate, mut interrupt] = stop;
     tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),

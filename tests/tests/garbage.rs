@@ -1,7 +1,7 @@
 //! Noise on every socket: the node goes on answering, holds no more memory, and does not write a line for each.
 
 use dnsplane_tests::{
-    Node, Plan, Record,
+    Node, Plan, Random, Record,
     dns::{Question, encode, with_length},
     node::TOKEN,
     peer::{Heard, Wire},
@@ -19,33 +19,17 @@ const GROWTH_KIB: u64 = 64 << 10;
 /// Lines that noise may cause, however much of it there is.
 const LINES: usize = 100;
 
-/// Bytes that look random and are the same in every run (xorshift).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+/// A few octets of these changed, and perhaps their end cut off.
+fn spoiled(random: &mut Random, octets: &[u8]) -> Vec<u8> {
+    let mut octets = octets.to_vec();
+    for _ in 0..random.within(1..5) {
+        let at = random.within(0..octets.len() as u64) as usize;
+        octets[at] = random.number() as u8;
     }
-
-    fn bytes(&mut self, limit: u64) -> Vec<u8> {
-        (0..self.next() % limit).map(|_| self.next() as u8).collect()
+    if random.one_in(3) {
+        octets.truncate(random.within(0..octets.len() as u64) as usize);
     }
-
-    /// A few bytes of this changed, and perhaps its end cut off.
-    fn spoil(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut bytes = bytes.to_vec();
-        for _ in 0..=self.next() % 4 {
-            let at = (self.next() % bytes.len() as u64) as usize;
-            bytes[at] = self.next() as u8;
-        }
-        if self.next().is_multiple_of(3) {
-            bytes.truncate((self.next() % bytes.len() as u64) as usize);
-        }
-        bytes
-    }
+    octets
 }
 
 /// A node with one record, and what it looked like before.
@@ -93,11 +77,11 @@ fn datagrams_that_mean_nothing_do_no_harm() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     socket.connect(quiet.node.dns()).expect("a local address");
     socket.set_nonblocking(true).expect("a socket option");
-    let mut noise = Noise(1);
+    let mut noise = Random::new(1);
     let valid = encode(&Question::new("www.example", "A").edns(1232).message());
     let mut replies = [0; 4096];
     for number in 0..50_000 {
-        let datagram = if number % 2 == 0 { noise.spoil(&valid) } else { noise.bytes(600) };
+        let datagram = if number % 2 == 0 { spoiled(&mut noise, &valid) } else { noise.octets(600) };
         // A full buffer is as good a place for noise as any.
         let _full = socket.send(&datagram);
         while socket.recv(&mut replies).is_ok() {}
@@ -111,21 +95,21 @@ fn datagrams_that_mean_nothing_do_no_harm() {
 #[test]
 fn streams_that_mean_nothing_do_no_harm() {
     let quiet = Quiet::start();
-    let mut noise = Noise(2);
+    let mut noise = Random::new(2);
     let question = with_length(&encode(&Question::new("www.example", "A").message()));
     let auth = dnsplane_tests::peer::frame(dnsplane_tests::peer::auth(TOKEN).as_bytes());
     let request =
         b"POST /dns/records HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{\"name\":\"x\",\"type\":1}".to_vec();
     for (address, valid) in [(quiet.node.dns(), question), (quiet.node.peer(), auth), (quiet.node.api(), request)] {
         for number in 0..500 {
-            let bytes = if number % 2 == 0 { noise.spoil(&valid) } else { noise.bytes(5_000) };
+            let bytes = if number % 2 == 0 { spoiled(&mut noise, &valid) } else { noise.octets(5_000) };
             pour(address, &bytes);
         }
     }
     for socket in ["feed.sock", "dnsplane.sock"] {
         for _ in 0..200 {
             let mut stream = UnixStream::connect(quiet.node.path(socket)).expect("the socket is there");
-            let _closed = stream.write_all(&noise.bytes(5_000));
+            let _closed = stream.write_all(&noise.octets(5_000));
         }
     }
     quiet.check();

@@ -1,6 +1,9 @@
 //! A configuration that is read again while the node runs (SIGHUP).
 
-use dnsplane_tests::{Node, Plan, Record, http, node::TOKEN};
+use dnsplane_tests::{
+    Node, Plan, Record, http,
+    node::{TERMINATION_LIMIT, TOKEN},
+};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
@@ -68,4 +71,16 @@ fn a_broken_file_changes_nothing_and_is_told() {
     node.eventually_answers("www.example", "A", &["192.0.2.7"]);
     assert!(!node.control().said().contains(TOKEN));
     assert_eq!(http::request(node.api(), "GET", "/health", None).expect("a reply").status, 200);
+}
+
+#[test]
+fn signals_are_minded_as_soon_as_the_node_answers() {
+    let mut node = Plan::new("quick").prepare();
+    for _ in 0..20 {
+        node.start_control();
+        node.wait_healthy();
+        node.control().signal(Signal::SIGHUP);
+        let ended = node.control().terminate(TERMINATION_LIMIT);
+        assert_eq!(ended.and_then(|status| status.code()), Some(0), "{ended:?}\n{}", node.logs());
+    }
 }

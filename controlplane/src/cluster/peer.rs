@@ -188,14 +188,14 @@ impl Peer {
         self.doubt_unless(known.reachable);
     }
 
-    /// A pull has failed. Told when the reason is a new one.
-    pub(super) fn pull_failed(&self, reason: String) {
+    /// A pull has failed, perhaps because the peer `answered` something else. Told when the reason is a new one.
+    pub(super) fn pull_failed(&self, reason: String, answered: bool) {
         let mut known = self.known();
         if known.last_pull_error.as_ref() != Some(&reason) {
             info!(peer = self.address, reason, "cannot pull this peer's records");
         }
         known.last_pull_error = Some(reason);
-        self.doubt_unless(!known.reachable);
+        self.doubt_unless(known.reachable == answered);
     }
 
     /// It answered a ping. True if it had not before.

@@ -14,7 +14,7 @@ use super::{
     peer::Peer,
     policy::Kind,
 };
-use crate::store::wall_ms;
+use crate::{config::SyncPolicy, store::wall_ms};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -116,7 +116,8 @@ pub(super) async fn once(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Outco
             if let PullError::Bad(bad) = error {
                 shared.inbound.bad_frame(&peer.address, bad);
             }
-            peer.pull_failed(error.to_string());
+            let answered = !matches!(error, PullError::Link(_));
+            peer.pull_failed(error.to_string(), answered);
         }
     }
     result
@@ -160,7 +161,7 @@ async fn ask_over(shared: &Arc<Shared>, peer: &Arc<Peer>, link: &mut Link) -> Re
     if !ours {
         peer.is_node(&prepared.label.node_id, &shared.node_id());
     }
-    let source = source(peer, &prepared, acknowledged, greeting);
+    let source = source(shared, peer, &prepared, acknowledged, greeting);
     let (label, hash) = (prepared.label.clone(), prepared.hash);
     let Taken { outcome, .. } = offer::take(shared, prepared, &source).await?;
     if outcome == Outcome::NeedFull {
@@ -212,19 +213,20 @@ async fn parts(shared: &Arc<Shared>, link: &mut Link, begin: Begin) -> Result<Op
     }
 }
 
-/// How to judge what came. An existing node stamps its answer with the time of sending: all we know of its write then is
-/// that it was made after the last answer that did not have it.
-fn source(peer: &Peer, prepared: &Prepared, acknowledged: u64, greeting: Option<String>) -> Source {
+/// How to judge what came. An existing node stamps its answer with the time of sending. Where times decide, all we know of
+/// its write then is that it was made after the last answer that did not have it.
+fn source(shared: &Shared, peer: &Peer, prepared: &Prepared, acknowledged: u64, greeting: Option<String>) -> Source {
     let ours = greeting.is_some();
     let mut known = peer.known();
     let label = &prepared.label;
     let kind = if ours { Kind::Ours } else { Kind::Existing };
-    let not_before = (!ours).then(|| {
-        known.skew_ms = Some((label.timestamp - seconds()).saturating_mul(1000)).filter(|_| label.timestamp > 0);
-        match known.pulled {
-            Some((seq, at)) if seq < label.seq => at,
-            _ => 1,
-        }
+    if !ours && label.timestamp > 0 {
+        known.skew_ms = Some((label.timestamp - seconds()).saturating_mul(1000));
+    }
+    let times_decide = shared.settings().policy == SyncPolicy::GlobalLww;
+    let not_before = (!ours && times_decide).then(|| match known.pulled {
+        Some((seq, at)) if seq < label.seq => at,
+        _ => 1,
     });
     let writer_held = known.hash.filter(|_| !ours && known.node_id.as_deref() == Some(&label.node_id));
     let via = format!("pulled from {}", peer.address);

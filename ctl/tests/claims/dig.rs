@@ -26,11 +26,20 @@ fn reply(query: &[u8], flags: [u8; 2], answers: &[&[u8]]) -> Vec<u8> {
 const A: &[u8] = &[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 7];
 const TXT: &[u8] = &[0xc0, 12, 0, 16, 0, 1, 0, 0, 0, 60, 0, 6, 2, b'a', b'"', 2, b'b', b'c'];
 
+/// A port that is free for both: the one that UDP is given may have a TCP connection of somebody else on it.
+fn sockets() -> (UdpSocket, TcpListener) {
+    let pair = || {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpListener::bind(udp.local_addr().unwrap());
+        tcp.map(|tcp| (udp, tcp))
+    };
+    (0..100).find_map(|_| pair().ok()).expect("one of a hundred ports is free for UDP and TCP")
+}
+
 /// Answers by the first letter of the name.
 fn server() -> SocketAddr {
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (udp, tcp) = sockets();
     let address = udp.local_addr().unwrap();
-    let tcp = TcpListener::bind(address).unwrap();
     let start = Instant::now();
     thread::spawn(move || {
         let mut buffer = [0; 1500];

@@ -18,7 +18,9 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// What a [`Listener`] says to a frame: payloads, or `None` for what it would say anyway.
 #[derive(Clone)]
-pub struct Answer(Arc<dyn Fn(&Value) -> Option<Vec<String>> + Send + Sync>);
+pub struct Answer(Arc<AnswerFn>);
+
+type AnswerFn = dyn Fn(&Value) -> Option<Vec<String>> + Send + Sync;
 
 impl Answer {
     /// Answers with what this returns.

@@ -6,6 +6,7 @@
 //! | `"port": "53"`, `:7946` | ports for which nobody needs to be root |
 //! | `/var/lib`, `/run`, `/opt` | folders of the machine's own |
 //! | `systemctl VERB UNIT…` | starts and ends the daemons as the units would |
+//! | a person types the next write | not before the clock's next second, which is what `global_lww` tells writes apart by |
 //! | `chown …` | left out: the users of the units are not there |
 //!
 //! Machine d has the files of a node of the other implementation in `/opt/dnsplane`.
@@ -17,7 +18,7 @@ use dnsplane_tests::{
     program::{self, bin_dir, binary},
     wait::within,
 };
-use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, env, fs, path::PathBuf, process::Command, time::SystemTime};
 use tempfile::TempDir;
 
 /// All machines, and what they share.
@@ -25,6 +26,8 @@ pub(crate) struct Machines {
     // Daemons come first: they are gone before their folders are.
     machines: BTreeMap<char, Machine>,
     ports: Ports,
+    /// Unix second of the last write.
+    written: u64,
 }
 
 struct Machine {
@@ -42,7 +45,7 @@ impl Machines {
     /// Machines with dnsplane installed and nothing running.
     pub(crate) fn start() -> Self {
         let machines = ('a'..='d').map(|letter| (letter, Machine::new(letter))).collect::<BTreeMap<_, _>>();
-        let this = Self { machines, ports: Ports::reserve() };
+        let this = Self { machines, ports: Ports::reserve(), written: 0 };
         let old = |name: &str, text: &str| this.write('d', &format!("/opt/dnsplane/{name}"), text).expect("a folder");
         old("dnsrecords.json", OLD_RECORDS);
         old("cluster_state.json", OLD_STATE);
@@ -65,6 +68,12 @@ impl Machines {
             let verb = words.next().unwrap_or_default();
             words.try_for_each(|unit| self.unit(machine, verb, unit))?;
             return Ok(String::new());
+        }
+        if command.starts_with("dnsplanectl record add") || command.starts_with("dnsplanectl cluster restore") {
+            self.written = within(PATIENCE, || match unix_second() {
+                now if now > self.written => Ok(now),
+                now => Err(format!("the clock stands at {now}")),
+            })?;
         }
         let line = self.here(machine, command);
         let folder = self.machine(machine).folder.path();
@@ -155,6 +164,10 @@ impl Machine {
         let Self { letter, control, data, .. } = self;
         format!("--- control plane of {letter}:\n{}\n--- data plane of {letter}:\n{}", tail(control), tail(data))
     }
+}
+
+fn unix_second() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().expect("it is later than 1970").as_secs()
 }
 
 fn start(unit: &str, folder: PathBuf) -> Daemon {

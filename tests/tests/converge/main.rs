@@ -1,6 +1,8 @@
 //! Five nodes, in every shape and under every policy: writes, restarts and cut links as chance has it. When the links are
 //! whole again, nodes agree that the policy says must agree, and what got lost is listed where it was lost.
 
+#![expect(clippy::print_stdout, reason = "figures are for whoever reads what the tests print")]
+
 mod fate;
 mod ledger;
 
