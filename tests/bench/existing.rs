@@ -1,7 +1,7 @@
 //! A writer with an existing node as its peer, which takes whole snapshots only: what that costs the writer.
 
 use crate::{
-    load::{mib, peak_mib, write_records},
+    load::{add, mib, peak_mib, write_records},
     spread::Spread,
 };
 use dnsplane_tests::{
@@ -10,10 +10,7 @@ use dnsplane_tests::{
     peer::{Listener, Script},
 };
 use serde_json::json;
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
 const RECORDS: u32 = 200_000;
 const WRITES: u32 = 300;
@@ -55,10 +52,7 @@ fn writes(peer: Option<&Listener>) -> Outcome {
     let mut acknowledged = Spread::default();
     for number in 0..WRITES {
         let record = Record::a(&format!("write-{number}.example"), "192.0.2.2");
-        let start = Instant::now();
-        let reply = api.request("POST", "/dns/records", Some(&record.to_json())).expect("a reply");
-        acknowledged.push(start.elapsed());
-        assert_eq!(reply.status, 201, "{reply:?}");
+        acknowledged.push(add(&mut api, &record));
         thread::sleep(PAUSE);
     }
     if let Some(peer) = peer {

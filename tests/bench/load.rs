@@ -1,9 +1,10 @@
 //! Records in numbers: what a store is filled with before anything is measured.
 
-use dnsplane_tests::{Daemon, Node, Record};
+use dnsplane_tests::{Daemon, Node, Record, http::Connection};
 use std::{
     fs::File,
     io::{BufWriter, Write},
+    time::{Duration, Instant},
 };
 
 /// One of them.
@@ -23,6 +24,14 @@ pub(crate) fn write_records(node: &Node, count: u32) {
     }
     write("]}\n");
     file.flush().expect("the disk takes it");
+}
+
+/// Adds a record over REST; how long it took until it was acknowledged.
+pub(crate) fn add(api: &mut Connection, record: &Record) -> Duration {
+    let start = Instant::now();
+    let reply = api.request("POST", "/dns/records", Some(&record.to_json())).expect("a reply");
+    assert_eq!(reply.status, 201, "{reply:?}");
+    start.elapsed()
 }
 
 /// Memory that a process holds, in MiB.

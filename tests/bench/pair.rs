@@ -1,7 +1,7 @@
 //! Two nodes of ours: how a fresh one gets everything, and from a write on A to the answer on B.
 
 use crate::{
-    load::{mib, peak_mib, record, write_records},
+    load::{add, mib, peak_mib, record, write_records},
     probe::{Probe, first_answer},
     spread::Spread,
 };
@@ -66,9 +66,7 @@ fn writes(a: &mut Node, b: &mut Node) {
     for number in 0..WRITES {
         let record = Record::a(&format!("write-{number}.example"), "192.0.2.2");
         let start = Instant::now();
-        let reply = api.request("POST", "/dns/records", Some(&record.to_json())).expect("a reply");
-        acknowledged.push(start.elapsed());
-        assert_eq!(reply.status, 201, "{reply:?}");
+        acknowledged.push(add(&mut api, &record));
         there.until(&record.name, &record.value, LIMIT);
         visible_there.push(start.elapsed());
         here.until(&record.name, &record.value, LIMIT);
