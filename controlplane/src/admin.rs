@@ -191,7 +191,7 @@ impl admin_server::Admin for Admin {
     async fn server_set(&self, request: Request<pb::SetRequest>) -> Result<Response<pb::SettingsReply>, Status> {
         let by = actor(&request);
         let pb::SetRequest { key, value } = request.into_inner();
-        settings::reply(self.live.set(key, value, by).await)
+        self.followed(self.live.set(key, value, by).await).await
     }
 
     async fn server_save(&self, request: Request<pb::SaveRequest>) -> Result<Response<pb::SettingsReply>, Status> {
@@ -199,7 +199,7 @@ impl admin_server::Admin for Admin {
     }
 
     async fn server_load(&self, request: Request<pb::LoadRequest>) -> Result<Response<pb::SettingsReply>, Status> {
-        settings::reply(self.live.load(actor(&request)).await)
+        self.followed(self.live.load(actor(&request)).await).await
     }
 
     async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {

@@ -78,6 +78,8 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(3);
 const STATE_BEHIND: Duration = Duration::from_millis(200);
 /// A node that has our id and was not heard of for so long has probably been given another; nodes probe every 30 s.
 const CONFLICT_LASTS: Duration = Duration::from_secs(100);
+/// Longest wait for changed settings to be acted on.
+const FOLLOWED: Duration = Duration::from_secs(2);
 /// Pause before a failed save is tried again.
 const STATE_AGAIN: Duration = Duration::from_secs(10);
 
@@ -134,8 +136,19 @@ impl Cluster {
         let supervised = self.shared.faults().state.is_none();
         if supervised {
             // An error means that the cluster was told to stop; then there is nothing to wait for.
-            let _ = settled.wait_for(|settled| *settled).await;
+            let _ = settled.wait_for(Option::is_some).await;
         }
+    }
+
+    /// Returns once the settings of this moment have been acted on, but waits no longer than somebody at a terminal would;
+    /// what peers meet with from then on is this: `Err` says why they cannot connect.
+    pub async fn followed(&self) -> Result<(), String> {
+        let (wanted, mut settled) = (self.shared.settings(), self.shared.settled.subscribe());
+        let acted = settled.wait_for(|acted| acted.as_ref() == Some(&wanted));
+        // Later is soon enough for the status.
+        let _ = tokio::time::timeout(FOLLOWED, acted).await;
+        let faults = self.shared.faults().clone();
+        faults.state.or(faults.listen).filter(|_| wanted.enabled).map_or(Ok(()), Err)
     }
 
     /// How things stand.
@@ -230,8 +243,8 @@ struct Shared {
     faults: Mutex<Faults>,
     /// First pulls that have not ended yet; what was written before the start is pushed after them.
     first_pulls: watch::Sender<usize>,
-    /// The settings have been acted on at least once.
-    settled: watch::Sender<bool>,
+    /// The settings that were acted on last.
+    settled: watch::Sender<Option<Arc<Settings>>>,
     seq_at_start: AtomicU64,
     told_too_large: AtomicBool,
 }
@@ -267,7 +280,7 @@ impl Shared {
             long_ones: Arc::new(Semaphore::new(1)),
             faults: Mutex::default(),
             first_pulls: watch::Sender::new(0),
-            settled: watch::Sender::new(false),
+            settled: watch::Sender::new(None),
             told_too_large: AtomicBool::new(false),
         }
     }
@@ -400,7 +413,7 @@ impl Supervisor {
                 self.stop().await;
                 true
             };
-            self.shared.settled.send_replace(true);
+            self.shared.settled.send_replace(Some(settings));
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 changed = latest.changed() => if changed.is_err() {

@@ -116,7 +116,7 @@ impl Live {
                     let now = NotifyState::monotonic_usec_now();
                     let _ = now.map(|now| sd_notify::notify(&[NotifyState::Reloading, now]));
                     match self.load("SIGHUP".to_owned()).await {
-                        Ok(messages) => messages.iter().filter_map(|said| said.strip_prefix(WARNING)).for_each(|said| warn!("{said}")),
+                        Ok(messages) => warn_of(&messages),
                         Err(error) => error!("{error}; going on with the configuration that is in force"),
                     }
                     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -140,9 +140,17 @@ impl cluster::Administration for Live {
     fn apply(&self, change: cluster::SharedSettings, by: String) -> cluster::Applied<'_> {
         Box::pin(async move {
             let changes = changes(change)?;
-            self.change(by, |_| Ok(changes)).await.map(drop).map_err(|error| error.to_string())
+            let messages = self.change(by, |_| Ok(changes)).await.map_err(|error| error.to_string())?;
+            // The peer hears that it is done; what else there is to say is for whoever looks after this node.
+            warn_of(&messages);
+            Ok(())
         })
     }
+}
+
+/// Logs those messages that are more than a report.
+fn warn_of(messages: &[String]) {
+    messages.iter().filter_map(|said| said.strip_prefix(WARNING)).for_each(|said| warn!("{said}"));
 }
 
 /// A peer's change in terms of our file.

@@ -80,11 +80,16 @@ impl Admin {
     pub(super) async fn remove_peer(&self, request: pb::PeerRequest, by: String) -> Result<pb::PeerReply, Status> {
         let address = address(&request.address)?;
         let removed = address.clone();
+        let found = self.cluster.status().peers.unwrap_or_default();
+        let by_srv = found.iter().any(|peer| peer.source == "srv" && peer.address == address);
         let decide = move |config: &Config| {
             let ours = &config.cluster.peers;
             let rest: Vec<String> = ours.iter().filter(|peer| peer_address(peer) != removed).cloned().collect();
             match rest.len() < ours.len() {
                 true => peers(rest),
+                false if by_srv => {
+                    Err(format!("{removed} comes from the SRV records of cluster_discovery_srv: remove it there"))
+                }
                 false if ours.is_empty() => Err(format!("{removed} is not in our cluster_peers, which are empty")),
                 false => Err(format!("{removed} is not in our cluster_peers, which are {}", ours.join(", "))),
             }

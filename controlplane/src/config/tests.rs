@@ -288,6 +288,10 @@ fn a_complaint_says_where_what_and_what_to_write() {
     }
     let long = complaint(&format!("{{\"feed_socket\": \"/{}\"}}", "x".repeat(107)));
     assert!(long.contains("is a path of 108 octets; a socket's path has at most 107"), "{long}");
+    for misspelt in ["cluster_auth_tokn", "Cluster_Admin_Toekn", "api_auth_toke"] {
+        let said = complaint(&format!("{{\"{misspelt}\": \"s3cret\", \"port\": 1}}"));
+        assert!(said.contains("`port` must be text") && !said.contains("s3cret"), "{said}");
+    }
     let cut = complaint("{\"cluster_auth_token\": \"s3cret");
     assert!(cut.contains("is a closing brace or quote missing?") && !cut.contains("s3cret"), "{cut}");
 }

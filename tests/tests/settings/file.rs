@@ -120,6 +120,18 @@ fn what_does_not_do_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn an_address_that_is_taken_is_told_at_once_and_the_old_one_stays() {
+    let node = Plan::new("n").start_control();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let said = node.ctl(&["server", "set", "cluster_listen_addr", &address]).said();
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+    Wire::authenticated(node.peer(), TOKEN);
+    let said = node.ctl(&["server", "load"]).said();
+    assert!(!said.contains("cannot listen") && said.contains("`cluster_listen_addr`"), "{said}");
+}
+
+#[test]
 fn kill_9_during_saves_leaves_a_whole_file_with_everything_acknowledged() {
     let mut node = Plan::new("n").with(&json!({"cluster_admin_token": "adm", "x_mine": {"kept": [1, 2]}})).prepare();
     let keys = node.config().as_object().expect("settings are an object").len();

@@ -49,6 +49,22 @@ fn a_peer_is_added_given_a_role_and_settings_and_removed_again() {
 }
 
 #[test]
+fn a_peer_is_not_told_to_dial_itself_under_another_name() {
+    let (mut a, b) = (node("a"), node("b"));
+    let alias = format!("localhost:{}", b.peer().port());
+    a.ctl(&["cluster", "peer", "add", &b.peer().to_string()]).success();
+    a.ctl(&["cluster", "peer", "add", &alias]).success();
+    a.ctl(&["cluster", "peer", "add", "127.0.0.1:1"]).success();
+    a.eventually("both names are known to be one node", |node| {
+        let status = node.cluster_status();
+        let peers = status["peers"].as_array().cloned().unwrap_or_default();
+        if peers.iter().filter(|peer| peer["node_id"] == "b").count() == 2 { Ok(()) } else { Err(status.to_string()) }
+    });
+    a.ctl(&["cluster", "push", "config", &alias]).success();
+    assert_eq!(file(&b)["cluster_peers"], json!([a.peer().to_string(), "127.0.0.1:1"]));
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_and_changes_nothing() {
     let a = node("a");
     let own = a.peer().to_string();
