@@ -46,6 +46,7 @@ fn beside(
     before: &Pulse,
     deed: impl Fn(SocketAddr, u64) + Sync,
 ) -> (u64, u64) {
+    let busy = on_a_busy_machine(node, crowd);
     let (stop, deeds) = (AtomicBool::new(false), AtomicU64::new(0));
     let address = node.peer();
     let mut most = 0;
@@ -65,13 +66,31 @@ fn beside(
             let during = Pulse::take(node, what, WRITES);
             most = most.max(node.control().resident_kib());
             if started.elapsed() >= least && deeds.load(Ordering::Relaxed) >= crowd {
-                println!("{what}:\n  before {before}\n  during {during}; {most} KiB");
-                during.is_like(before, what);
+                println!("{what}:\n  before {before}\n  on a busy machine {busy}\n  during {during}; {most} KiB");
+                during.is_like(&busy, what);
                 break;
             }
         }
     });
     (deeds.into_inner(), most)
+}
+
+/// The node beside as many busy threads as a crowd keeps busy, one of its own and one of the node's for each, which do
+/// nothing to the node. What is slower than this the node has let itself be slowed down by.
+#[track_caller]
+fn on_a_busy_machine(node: &mut Node, crowd: u64) -> Pulse {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 * crowd {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let _stopped = Stop(&stop);
+        Pulse::take(node, "on a busy machine", WRITES)
+    })
 }
 
 /// Stops the crowd even if the measurement fails.
