@@ -38,16 +38,26 @@ impl Oracle {
         let runtime = Runtime::new().expect("a runtime");
         let address = runtime.block_on(async {
             let mut server = Server::new(catalog);
-            let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
-            let address = udp.local_addr().expect("a bound socket has an address");
+            let (udp, tcp, address) = sockets().await;
             server.register_socket(udp);
-            let tcp = TcpListener::bind(address).await.expect("the same port for TCP");
             server.register_listener(tcp, Duration::from_secs(10), 16);
             tokio::spawn(async move { server.block_until_done().await });
             address
         });
         Self { address, _runtime: runtime }
     }
+}
+
+/// One port for both; somebody else may have it for TCP, then it is another.
+async fn sockets() -> (UdpSocket, TcpListener, SocketAddr) {
+    for _ in 0..100 {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        let address = udp.local_addr().expect("a bound socket has an address");
+        if let Ok(tcp) = TcpListener::bind(address).await {
+            return (udp, tcp, address);
+        }
+    }
+    panic!("no port is free for both UDP and TCP");
 }
 
 /// A name from the root.
