@@ -23,7 +23,10 @@ pub struct Conflict {
     /// Milliseconds since 1970.
     pub at: u64,
     /// Whose write it was that came.
-    pub winner: Origin,
+    pub offered: Origin,
+    /// Whose write our records were until then; `None` if nobody had ever written them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Origin>,
     /// The peer it came from, and whether pushed or pulled.
     pub via: String,
     /// Why the snapshot was refused; `None` says that it was applied.
@@ -99,7 +102,7 @@ impl Conflicts {
     }
 }
 
-/// A conflict as people are shown it, in the JSON of REST and dnsplanectl.
+/// A conflict as people are shown it, in the JSON of dnsplanectl.
 #[derive(Serialize)]
 pub struct ConflictJson<'a> {
     id: u64,
@@ -107,41 +110,69 @@ pub struct ConflictJson<'a> {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    winner: WinnerJson<'a>,
+    /// Whose records stand since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    winner: Option<OriginJson<'a>>,
+    /// Whose had to go, or were refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    loser: Option<OriginJson<'a>>,
     via: &'a str,
     informed: bool,
+    /// Of ours, what went; of a refused snapshot nothing did.
     lost: &'a [Record],
+    /// What came in its place.
     won: &'a [Record],
     #[serde(serialize_with = "name_and_type")]
     lost_deletions: &'a [Record],
+    /// Of a refused snapshot: records of ours that it would have taken, and what it would have brought.
+    #[serde(skip_serializing_if = "<[Record]>::is_empty")]
+    kept: &'a [Record],
+    #[serde(skip_serializing_if = "<[Record]>::is_empty")]
+    refused: &'a [Record],
     more: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     copy: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct WinnerJson<'a> {
+struct OriginJson<'a> {
     node_id: &'a str,
     seq: u64,
     timestamp_unix: i64,
 }
 
+impl<'a> OriginJson<'a> {
+    fn of(origin: &'a Origin, own_id: &'a str) -> Self {
+        let Origin { seq, timestamp, .. } = *origin;
+        Self { node_id: origin.writer(own_id), seq, timestamp_unix: timestamp }
+    }
+}
+
 impl<'a> ConflictJson<'a> {
     /// As seen on the node with this id.
     pub fn of(conflict: &'a Conflict, own_id: &'a str) -> Self {
-        let Origin { seq, timestamp, .. } = conflict.winner;
+        let is_refused = conflict.refused.is_some();
+        let offered = Some(OriginJson::of(&conflict.offered, own_id));
+        let held = conflict.held.as_ref().map(|held| OriginJson::of(held, own_id));
+        let (winner, loser) = if is_refused { (held, offered) } else { (offered, held) };
+        let sides = (conflict.lost.as_slice(), conflict.won.as_slice());
+        let ((lost, won), (kept, refused)) =
+            if is_refused { (Default::default(), sides) } else { (sides, Default::default()) };
         Self {
             id: conflict.id,
             at: Time::at(conflict.at).to_string(),
-            kind: if conflict.refused.is_some() { "refused" } else { "overwritten" },
+            kind: if is_refused { "refused" } else { "overwritten" },
             reason: conflict.refused.as_deref(),
-            winner: WinnerJson { node_id: conflict.winner.writer(own_id), seq, timestamp_unix: timestamp },
+            winner,
+            loser,
             via: &conflict.via,
             informed: conflict.informed,
-            lost: &conflict.lost,
-            won: &conflict.won,
+            lost,
+            won,
             lost_deletions: &conflict.undeleted,
-            more: conflict.more,
+            kept,
+            refused,
+            more: if is_refused { 0 } else { conflict.more },
             copy: conflict.copy.as_deref(),
         }
     }
@@ -170,7 +201,8 @@ mod tests {
         Arc::new(Conflict {
             id,
             at: 0,
-            winner: Origin { node_id: Some("b".to_owned()), seq: 1, timestamp: 1 },
+            offered: Origin { node_id: Some("b".to_owned()), seq: 1, timestamp: 1 },
+            held: None,
             via: "test".to_owned(),
             refused: None,
             informed: false,

@@ -68,7 +68,8 @@ fn losses(conflict: &Object) -> Vec<String> {
         lines.push(format!("+ {more} more"));
     }
     if let Some(reason) = text(conflict, "reason") {
-        lines.insert(0, reason.to_owned());
+        let from = conflict.get("loser").and_then(Value::as_object).and_then(|loser| text(loser, "node_id"));
+        lines.insert(0, from.map_or_else(|| reason.to_owned(), |from| format!("nothing; {from}: {reason}")));
     }
     if lines.is_empty() {
         lines.push("-".to_owned());
@@ -103,6 +104,8 @@ mod tests {
     fn refusals_and_lost_deletions_are_told_in_words() {
         let refused = json!({"id": 8, "kind": "refused", "reason": "c is no allowed writer"});
         assert_eq!(losses(refused.as_object().expect("an object")), ["c is no allowed writer"]);
+        let from = json!({"kind": "refused", "reason": "too old", "loser": {"node_id": "c"}});
+        assert_eq!(losses(from.as_object().expect("an object")), ["nothing; c: too old"]);
         let deleted = json!({"lost_deletions": [{"name": "gone.example", "type": "TXT"}]});
         assert_eq!(losses(deleted.as_object().expect("an object")), ["the deletion of gone.example TXT"]);
         assert_eq!(losses(&Object::new()), ["-"]);

@@ -25,7 +25,7 @@ async fn a_local_record_that_a_snapshot_takes_away_is_listed_and_restored_as_a_n
     peer.offer("ext", 5, &["theirs.test"]).await;
     assert_eq!(node.names(), ["theirs.test"]);
     let [conflict] = &conflicts(&node)[..] else { panic!("{:?}", conflicts(&node)) };
-    assert_eq!((conflict.id, conflict.winner.node_id.as_deref(), conflict.winner.seq), (1, Some("ext"), 5));
+    assert_eq!((conflict.id, conflict.offered.node_id.as_deref(), conflict.offered.seq), (1, Some("ext"), 5));
     assert_eq!((names_of(&conflict.lost), conflict.informed), (vec!["mine.test"], false));
     // What came from a peer and goes with a peer's next snapshot is nobody's loss here.
     peer.offer("ext", 6, &["other.test"]).await;
@@ -85,6 +85,9 @@ async fn a_refused_snapshot_is_listed_once_with_what_it_would_have_done() {
     assert!(conflict.refused.as_ref().unwrap().contains("older than what we hold"));
     assert_eq!((names_of(&conflict.lost), names_of(&conflict.won)), (vec!["mine.test"], vec!["theirs.test"]));
     assert!(Restoration::of(conflict, None, None).unwrap_err().to_string().contains("nothing was lost"));
+    let told = serde_json::to_value(crate::store::ConflictJson::of(conflict, "c")).unwrap();
+    assert_eq!((&told["winner"]["node_id"], &told["loser"]["node_id"]), (&"c".into(), &"ext".into()));
+    assert_eq!((&told["lost"], &told["kept"][0]["name"]), (&serde_json::json!([]), &"mine.test".into()));
 }
 
 #[tokio::test]

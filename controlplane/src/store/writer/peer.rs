@@ -138,11 +138,12 @@ impl Writer {
         conflict.is_something().then_some(conflict)
     }
 
-    fn new_conflict(&self, winner: Origin, via: String) -> Conflict {
+    fn new_conflict(&self, offered: Origin, via: String) -> Conflict {
         Conflict {
             id: self.view.conflicts.next_id(),
             at: super::wall_ms(),
-            winner,
+            offered,
+            held: self.view.head.clone(),
             via,
             refused: None,
             informed: false,
@@ -159,9 +160,9 @@ impl Writer {
         let last = self.view.seen.get(&offer.sender).copied().unwrap_or_default();
         let seen = Seen { seq: last.seq.max(offer.seq), applied: last.applied, hash: offer.hash };
         let sender = Sender::new(&offer.sender, &seen, Some(reason.clone()));
-        let winner = Origin { node_id: Some(offer.sender.clone()), seq: offer.seq, timestamp: offer.timestamp };
+        let offered = Origin { node_id: Some(offer.sender.clone()), seq: offer.seq, timestamp: offer.timestamp };
         let (via, by) = (offer.via.clone(), format!("peer {} ({})", offer.sender, offer.via));
-        let mut conflict = self.new_conflict(winner, via);
+        let mut conflict = self.new_conflict(offered, via);
         conflict.refused = Some(reason);
         // A difference to something else than we hold is only known as a hash.
         let plan = self.plan(offer).unwrap_or_default();
