@@ -21,7 +21,8 @@ pub(super) struct Peer {
     /// Host and port.
     pub(super) address: String,
     known: Mutex<Known>,
-    /// The connection that is kept for everything, if that was agreed (`keep`). Whoever uses it holds the lock.
+    /// The connection that is kept for everything, if that was agreed (`keep`). Whoever uses it holds the lock; whoever makes
+    /// a new one does not.
     pub(super) kept: tokio::sync::Mutex<Option<Link>>,
     pub(super) traffic: Arc<Traffic>,
     /// Its records differ from ours, and nothing is on its way: asking for them is worth a try.

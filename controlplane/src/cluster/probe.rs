@@ -62,10 +62,12 @@ async fn ping(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Option<Duration>
         }
         waited += asked.elapsed();
     }
+    // Whoever else wants to connect need not wait until we have.
+    drop(kept);
     let mut link = shared.dial(peer, &token).await?;
     shared.pulse(peer, &mut link).await?;
     if link.features.keep {
-        *kept = Some(link);
+        *peer.kept.lock().await = Some(link);
     }
     Ok(Some(waited))
 }

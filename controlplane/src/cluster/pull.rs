@@ -126,13 +126,15 @@ pub(super) async fn once(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Outco
 /// Over the connection that is kept, if there is one; its peer may have closed that, which costs a second try.
 async fn ask(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Outcome, PullError> {
     let settings = shared.settings();
-    let mut kept = peer.kept.lock().await;
-    if let Some(mut link) = kept.take().filter(|link| link.token == settings.token) {
-        match ask_over(shared, peer, &mut link).await {
-            Err(PullError::Link(_)) => {}
-            result => {
-                *kept = Some(link);
-                return result;
+    {
+        let mut kept = peer.kept.lock().await;
+        if let Some(mut link) = kept.take().filter(|link| link.token == settings.token) {
+            match ask_over(shared, peer, &mut link).await {
+                Err(PullError::Link(_)) => {}
+                result => {
+                    *kept = Some(link);
+                    return result;
+                }
             }
         }
     }
@@ -142,7 +144,7 @@ async fn ask(shared: &Arc<Shared>, peer: &Arc<Peer>) -> Result<Outcome, PullErro
     }
     let result = ask_over(shared, peer, &mut link).await;
     if link.features.keep && !matches!(result, Err(PullError::Link(_))) {
-        *kept = Some(link);
+        *peer.kept.lock().await = Some(link);
     }
     result
 }

@@ -204,26 +204,35 @@ impl Pusher {
     async fn push(&mut self) -> Result<Delivered, PushError> {
         let token = self.shared.settings().token.clone();
         let peer = Arc::clone(&self.peer);
-        let mut kept = peer.kept.lock().await;
-        let open = kept.take().or_else(|| self.link.take()).filter(|link| link.token == token);
-        if let Some(mut link) = open {
-            match deliver(&self.shared, &peer, &mut link, false).await {
-                Ok(delivered) => {
-                    self.put_back(&mut kept, link);
-                    return Ok(delivered);
+        {
+            let mut kept = peer.kept.lock().await;
+            if let Some(mut link) = kept.take().filter(|link| link.token == token) {
+                match deliver(&self.shared, &peer, &mut link, false).await {
+                    Err(PushError::Link(_)) => {}
+                    result => {
+                        *kept = Some(link);
+                        return result;
+                    }
                 }
+            }
+        }
+        if let Some(mut link) = self.link.take().filter(|link| link.token == token) {
+            match deliver(&self.shared, &peer, &mut link, false).await {
                 Err(PushError::Link(_)) => {}
-                Err(other) => return Err(other),
+                result => {
+                    self.link = Some(link);
+                    return result;
+                }
             }
         }
         let mut link = within::<_, LinkError>(STEP, self.shared.dial(&peer, &token)).await?;
         let delivered = deliver(&self.shared, &peer, &mut link, false).await?;
-        self.put_back(&mut kept, link);
+        if link.features.keep {
+            *peer.kept.lock().await = Some(link);
+        } else {
+            self.link = Some(link);
+        }
         Ok(delivered)
-    }
-
-    fn put_back(&mut self, kept: &mut Option<Link>, link: Link) {
-        if link.features.keep { *kept = Some(link) } else { self.link = Some(link) }
     }
 }
 
@@ -334,8 +343,8 @@ impl Shared {
         if features.relay { self.head(view) } else { self.own_label(view) }
     }
 
-    /// Takes in what became of a push.
-    fn delivered(&self, peer: &Peer, delivered: Delivered) {
+    /// Takes in what became of a push. A peer that has it and still holds something else is asked for that at once.
+    fn delivered(&self, peer: &Arc<Peer>, delivered: Delivered) {
         match delivered {
             Delivered::Confirmed(label) => {
                 let own = (label.node_id == self.node_id()).then_some(label.seq);
@@ -347,6 +356,9 @@ impl Shared {
                 peer.known().holds = Some(label);
             }
             Delivered::Nothing => {}
+        }
+        if peer.known().features.keep {
+            self.compare(peer);
         }
     }
 }
