@@ -77,6 +77,13 @@ pub(super) struct Known {
     pub(super) reachable: bool,
 }
 
+impl Known {
+    /// Whether the last probe, if it is over, failed for this reason, too.
+    fn probe_says(&self, reason: &str) -> bool {
+        !self.reachable && self.last_probe_error.as_ref().is_none_or(|said| said == reason)
+    }
+}
+
 impl Peer {
     pub(super) fn new(address: String) -> Self {
         Self {
@@ -177,8 +184,8 @@ impl Peer {
         if known.last_outbound_error.as_ref() != Some(&reason) {
             warn!(peer = self.address, reason, "cannot push our records; trying again until it works");
         }
+        self.doubt_unless(known.probe_says(&reason));
         known.last_outbound_error = Some(reason);
-        self.doubt_unless(!known.reachable);
     }
 
     /// A pull was answered, and the answer needed no refusal.
@@ -195,8 +202,8 @@ impl Peer {
         if known.last_pull_error.as_ref() != Some(&reason) {
             info!(peer = self.address, reason, "cannot pull this peer's records");
         }
+        self.doubt_unless(if answered { known.reachable } else { known.probe_says(&reason) });
         known.last_pull_error = Some(reason);
-        self.doubt_unless(known.reachable == answered);
     }
 
     /// It answered a ping. True if it had not before.
