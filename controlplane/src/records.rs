@@ -134,11 +134,6 @@ impl Records {
         &rows[equal_range(rows, |row| row.record.kind().unwrap_or(RecordType(0)).cmp(&kind))]
     }
 
-    /// Rows of the set with this key; for type 0, those of all types that we do not know.
-    pub fn of_name_and_type(&self, set: &crate::store::SetKey) -> &[Arc<Row>] {
-        self.of_set(&set.name, set.kind)
-    }
-
     /// Rows of one shard, counted from 0; `None` after the last. For work that stops and goes on.
     pub fn shard(&self, number: usize) -> Option<&[Arc<Row>]> {
         self.shards.get(number).map(|shard| shard.as_slice())

@@ -9,7 +9,7 @@ use crate::{
     hash::ContentHash,
     record::{Record, json},
     records::{Records, Row},
-    store::Touched,
+    store::{SetKey, Touched},
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -228,7 +228,7 @@ pub(super) fn delta(
     if informed {
         frame.extend_from_slice(b",\"informed\":true");
     }
-    let sets = || touched.iter().map(|set| (base.of_name_and_type(set), now.of_name_and_type(set)));
+    let sets = || touched.iter().map(|SetKey { name, kind }| (base.of_set(name, *kind), now.of_set(name, *kind)));
     frame.extend_from_slice(b",\"upserts\":[");
     let mut first = true;
     for (old, new) in sets() {

@@ -314,13 +314,12 @@ pub(super) struct Taken {
 }
 
 /// Tells the peers that are this node what became of its snapshot.
-pub(super) fn note_for_peers(peers: &[Arc<Peer>], sender: &str, outcome: &Outcome) {
+pub(super) fn note_for_peers(peers: &[Arc<Peer>], outcome: &Outcome) {
     let refusal = match outcome {
         Outcome::Refused(reason) => Some(reason.clone()),
         _ => None,
     };
-    let is_senders = |peer: &&Arc<Peer>| peer.known().node_id.as_deref() == Some(sender);
-    peers.iter().filter(is_senders).for_each(|peer| peer.pushed_to_us(refusal.clone()));
+    peers.iter().for_each(|peer| peer.pushed_to_us(refusal.clone()));
 }
 
 #[cfg(test)]

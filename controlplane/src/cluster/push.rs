@@ -15,7 +15,7 @@ use super::{
     link::{Link, LinkError, within},
     message::TooLarge,
     outgoing::Outgoing,
-    peer::{Known, Peer},
+    peer::Peer,
     policy::Kind,
 };
 use crate::{config::SyncPolicy, store::View};
@@ -334,7 +334,7 @@ impl Shared {
 
     /// The same when an operator wants it sent whatever the peer knows.
     fn anyhow_owed(&self, peer: &Peer, view: &View) -> Option<Label> {
-        let known: std::sync::MutexGuard<'_, Known> = peer.known();
+        let known = peer.known();
         self.label_for(known.features, view).filter(|_| !known.is_self && !known.shares_our_id)
     }
 

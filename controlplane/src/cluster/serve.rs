@@ -211,8 +211,7 @@ impl Connection<'_> {
     /// Peers of ours that are the node at the other end.
     fn peers(&self) -> Vec<Arc<Peer>> {
         let Some(greeting) = &self.greeting else { return Vec::new() };
-        let is_it = |peer: &Arc<Peer>| peer.known().node_id.as_deref() == Some(&greeting.node_id);
-        self.shared.peers().into_iter().filter(is_it).collect()
+        self.shared.of_node(&greeting.node_id)
     }
 
     /// A snapshot in parts begins. One is taken in at a time, whoever sends it; the others wait, and so do their senders.
@@ -255,7 +254,7 @@ impl Connection<'_> {
         match offer::take(self.shared, prepared, &source).await {
             Ok(taken) => {
                 let Taken { outcome, hash: ours } = &taken;
-                offer::note_for_peers(&self.shared.peers(), &label.node_id, outcome);
+                offer::note_for_peers(&self.shared.of_node(&label.node_id), outcome);
                 self.learn(&label, hash, outcome);
                 self.acknowledge(&label, outcome, *ours).await
             }
