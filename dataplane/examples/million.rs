@@ -3,11 +3,11 @@
 //! `cargo run --release -p dnsplane-dns --example million [NAMES]`
 
 use dnsplane_dns::{
-    Builder, Current, Outcome, Rules, Snapshot, Transport, answer,
+    Asker, Builder, Cookies, Current, Outcome, Rules, Snapshot, Transport, answer,
     last_good::{Folder, Keeper},
 };
 use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType};
-use std::{error::Error, sync::Arc, time::Instant};
+use std::{error::Error, net::IpAddr, sync::Arc, time::Instant};
 
 #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let snapshot = builder.finish(Generation { session: 1, number: 1 }, Rules::default());
     println!("{names} names loaded   {:>8.1} MiB   {:.0} ms", resident()?, millis(begun));
 
+    let cookies = Cookies::with_secret([0; 16]);
+    let asker = Asker { transport: Transport::Udp, address: IpAddr::from([127, 0, 0, 1]), now: 0, cookies: &cookies };
     for (what, prefix) in [("hit", "host"), ("NXDOMAIN, loose", "none")] {
         let queries = (0..names.min(1 << 16)).map(|at| query(&format!("{prefix}{}.lab.test", scatter(at) % names)));
         let queries = queries.collect::<Result<Vec<_>, _>>()?;
@@ -29,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let begun = on_core()?;
         for query in queries.iter().cycle().take(2_000_000) {
             reply.clear();
-            answered += u64::from(answer(query, Transport::Udp, &snapshot, &mut reply) != Outcome::Dropped);
+            answered += u64::from(answer(query, &asker, &snapshot, &mut reply) != Outcome::Dropped);
         }
         println!("{what:<16} {:>6.0} ns an answer ({answered} answers)", (on_core()? - begun) / 2e6);
     }

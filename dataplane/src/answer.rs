@@ -5,11 +5,13 @@
 //! existing record set costs one lookup and one copy, and allocates nothing as long as `reply` has the capacity.
 
 use crate::{
+    cookie::Cookies,
     encode::{Encoder, Rcode, Section, Truncated},
     message::{HEADER, Header, Query, Question},
     snapshot::{Entry, Set, Snapshot, Zone},
 };
 use dnsplane_proto::RecordType;
+use std::net::IpAddr;
 
 /// UDP messages without EDNS (RFC 1035 §4.2.1).
 const PLAIN_UDP: u16 = 512;
@@ -27,6 +29,19 @@ pub enum Transport {
     Udp,
     /// A stream: up to 65,535 octets.
     Tcp,
+}
+
+/// Who asks, and how.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    /// How the query came.
+    pub transport: Transport,
+    /// Where it came from.
+    pub address: IpAddr,
+    /// Seconds since 1970, wrapping; only cookies look at it, so a coarse clock will do.
+    pub now: u32,
+    /// Makes the server cookies of replies.
+    pub cookies: &'a Cookies,
 }
 
 /// What became of a query.
@@ -64,12 +79,12 @@ pub enum Branch {
 
 /// Appends the reply to `query`, if it gets one, to `reply`.
 #[inline]
-pub fn answer(query: &[u8], transport: Transport, snapshot: &Snapshot, reply: &mut Vec<u8>) -> Outcome {
+pub fn answer(query: &[u8], asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut Vec<u8>) -> Outcome {
     let Some(header) = Header::parse(query).filter(|header| !header.is_response()) else {
         return Outcome::Dropped;
     };
     Outcome::Replied(if header.opcode() == 0 {
-        reply_to(query, header, transport, snapshot, reply)
+        reply_to(query, header, asker.transport, snapshot, reply)
     } else {
         // The question of a NOTIFY or UPDATE is repeated if it can be read; what follows it is not looked at.
         let question = Question::parse(query).map_or(&[][..], |question| question.wire);

@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod builder;
+mod cookie;
 pub mod counters;
 pub mod current;
 mod encode;
@@ -19,8 +20,9 @@ pub mod message;
 mod run;
 pub mod snapshot;
 
-pub use answer::{Outcome, Transport, answer};
+pub use answer::{Asker, Outcome, Transport, answer};
 pub use builder::Builder;
+pub use cookie::Cookies;
 pub use current::Current;
 pub use encode::Rcode;
 pub use run::{Options, StartError, run};

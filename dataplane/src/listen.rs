@@ -7,7 +7,7 @@
 mod tcp;
 mod udp;
 
-use crate::{counters::Registry, current::Current};
+use crate::{Cookies, counters::Registry, current::Current};
 use dnsplane_proto::Settings;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -18,7 +18,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{sync::watch, task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +52,7 @@ pub struct Listeners {
     threads: usize,
     current: Arc<Current>,
     registry: Arc<Registry>,
+    cookies: Arc<Cookies>,
     tcp: Arc<tcp::Shared>,
     open: BTreeMap<SocketAddr, Endpoint>,
     state: watch::Sender<Listening>,
@@ -60,10 +61,10 @@ pub struct Listeners {
 
 impl Listeners {
     /// Without any socket. `threads` answer on each address.
-    pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>) -> Self {
-        let tcp = tcp::Shared::new(current.clone(), &registry, tcp::Patience::default());
+    pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>, cookies: Arc<Cookies>) -> Self {
+        let tcp = tcp::Shared::new(current.clone(), &registry, cookies.clone(), tcp::Patience::default());
         let (state, _) = watch::channel(Listening::default());
-        Self { threads, current, registry, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
+        Self { threads, current, registry, cookies, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
     }
 
     /// What the sockets are at, now and later.
@@ -169,7 +170,7 @@ impl Listeners {
             sockets.push(udp::bind(bound).map_err(udp_error)?);
         }
         // All sockets are there before the first thread starts, so that the kernel's spreading does not change midway.
-        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry);
+        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies);
         let workers = sockets.into_iter().map(start).collect::<io::Result<_>>().map_err(udp_error)?;
         let stop = CancellationToken::new();
         let accept = tokio::spawn(tcp::serve(tcp, self.tcp.clone(), stop.clone()));
@@ -253,6 +254,11 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
     }
     socket.set_reuse_port(true)?;
     Ok(socket)
+}
+
+/// Seconds since 1970, as [`Asker::now`](crate::Asker::now) wants them.
+fn now() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }
 
 /// What went wrong, and what to do about it where we know.

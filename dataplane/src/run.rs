@@ -1,7 +1,7 @@
 //! Wires the parts, and stops them in order.
 
 use crate::{
-    Current, Snapshot,
+    Cookies, Current, Snapshot,
     counters::Registry,
     feed::{Follower, Installer},
     last_good::{Folder, FolderError, Keeper, LastGood},
@@ -37,6 +37,9 @@ pub enum StartError {
     /// No thread could be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
+    /// The system gave no random octets for the secret of server cookies.
+    #[error("cannot draw random numbers")]
+    Random(#[source] getrandom::Error),
 }
 
 /// Runs until `stop`.
@@ -57,7 +60,8 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
     let (settings_sender, settings) = watch::channel(settings.map(|(_, settings)| Arc::new(settings)));
 
     let registry = Arc::new(Registry::default());
-    let listeners = Listeners::new(options.threads, current.clone(), registry.clone());
+    let cookies = Arc::new(Cookies::random().map_err(StartError::Random)?);
+    let listeners = Listeners::new(options.threads, current.clone(), registry.clone(), cookies);
     let (listening, pulse) = (listeners.state(), listeners.pulse());
     let installer = Installer::new(current.clone(), settings_sender, settings_generation, keeper);
     let follower = Follower::new(options.feed, installer, registry, listening.clone());

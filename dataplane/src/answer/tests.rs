@@ -26,6 +26,12 @@ fn serve(rules: Rules, records: &[(&str, RecordType, u32, Vec<u8>)]) -> Snapshot
     builder.finish(Generation { session: 1, number: 1 }, rules)
 }
 
+/// Somebody who asks at a fixed time.
+fn asker(transport: Transport) -> Asker<'static> {
+    static COOKIES: std::sync::LazyLock<Cookies> = std::sync::LazyLock::new(|| Cookies::with_secret([7; 16]));
+    Asker { transport, address: IpAddr::from([192, 0, 2, 99]), now: 1_600_000_000, cookies: &COOKIES }
+}
+
 fn name(text: &str) -> Name {
     Name::parse(text).expect("a name")
 }
@@ -108,7 +114,7 @@ impl Ask {
 
     fn of(&self, snapshot: &Snapshot) -> (Replied, Vec<u8>) {
         let mut reply = Vec::new();
-        match answer(&self.bytes(), self.transport, snapshot, &mut reply) {
+        match answer(&self.bytes(), &asker(self.transport), snapshot, &mut reply) {
             Outcome::Replied(replied) => (replied, reply),
             Outcome::Dropped => panic!("dropped"),
         }
@@ -357,7 +363,7 @@ fn rfc1035_s4_1_1_other_opcodes_get_notimp_and_keep_theirs() {
     }
     let headless = [0, 7, 0x28, 0, 0, 9, 0, 9, 0, 9, 0, 9];
     let mut reply = Vec::new();
-    answer(&headless, Transport::Udp, &lab(), &mut reply);
+    answer(&headless, &asker(Transport::Udp), &lab(), &mut reply);
     assert_eq!(reply, [0, 7, 0xa8, 4, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
@@ -366,7 +372,7 @@ fn malformed_queries_get_formerr_with_their_id() {
     let mut bytes = ask("www.lab.test", RecordType::A).bytes();
     bytes.push(0);
     let mut reply = Vec::new();
-    answer(&bytes, Transport::Udp, &lab(), &mut reply);
+    answer(&bytes, &asker(Transport::Udp), &lab(), &mut reply);
     assert_eq!(reply, [0xbe, 0xef, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
@@ -376,10 +382,10 @@ fn what_is_not_a_query_gets_no_reply() {
     let mut reply = Vec::new();
     let query = ask("www.lab.test", RecordType::A).bytes();
     for length in 0..12 {
-        assert_eq!(answer(&query[..length], Transport::Udp, &snapshot, &mut reply), Outcome::Dropped);
+        assert_eq!(answer(&query[..length], &asker(Transport::Udp), &snapshot, &mut reply), Outcome::Dropped);
     }
     let response = Ask { flags: 0x8000, ..ask("www.lab.test", RecordType::A) }.bytes();
-    assert_eq!(answer(&response, Transport::Udp, &snapshot, &mut reply), Outcome::Dropped);
+    assert_eq!(answer(&response, &asker(Transport::Udp), &snapshot, &mut reply), Outcome::Dropped);
     assert!(reply.is_empty());
 }
 
@@ -407,7 +413,7 @@ fn the_root_zone_can_be_ours() {
 fn several_replies_share_one_buffer() {
     let snapshot = lab();
     let mut out = b"before".to_vec();
-    answer(&ask("alias.lab.test", RecordType::A).bytes(), Transport::Tcp, &snapshot, &mut out);
+    answer(&ask("alias.lab.test", RecordType::A).bytes(), &asker(Transport::Tcp), &snapshot, &mut out);
     let (_, alone) = Ask { transport: Transport::Tcp, ..ask("alias.lab.test", RecordType::A) }.of(&snapshot);
     assert_eq!(out, [&b"before"[..], &alone].concat());
 }
@@ -421,7 +427,7 @@ fn replies_fit_the_capacity_that_was_there() {
         [("www.lab.test", RecordType::A), ("alias.lab.test", RecordType::A), ("nope.lab.test", RecordType::A)]
     {
         reply.clear();
-        answer(&ask(question, kind).bytes(), Transport::Udp, &snapshot, &mut reply);
+        answer(&ask(question, kind).bytes(), &asker(Transport::Udp), &snapshot, &mut reply);
         assert_eq!((reply.as_ptr(), reply.capacity()), before);
     }
 }
@@ -444,7 +450,7 @@ fn any_question() -> impl Strategy<Value = Ask> {
 /// What must hold for any bytes at all.
 fn check(snapshot: &Snapshot, bytes: &[u8], transport: Transport) -> Result<(), TestCaseError> {
     let mut reply = Vec::new();
-    let outcome = answer(bytes, transport, snapshot, &mut reply);
+    let outcome = answer(bytes, &asker(transport), snapshot, &mut reply);
     let is_query = bytes.len() >= 12 && bytes[2] & 0x80 == 0;
     prop_assert_eq!(matches!(outcome, Outcome::Replied(_)), is_query);
     if !is_query {

@@ -5,7 +5,8 @@
 //! does not read stops being read from, then is closed. So is one that starts a query and does not finish it.
 
 use crate::{
-    answer::{Outcome, Transport, answer},
+    Cookies,
+    answer::{Asker, Outcome, Transport, answer},
     counters::{Counters, Registry},
     current::Current,
 };
@@ -69,6 +70,7 @@ impl Default for Patience {
 pub(super) struct Shared {
     current: Arc<Current>,
     counters: Arc<Counters>,
+    cookies: Arc<Cookies>,
     slots: Arc<Semaphore>,
     clients: Mutex<HashMap<IpAddr, u32>>,
     tasks: TaskTracker,
@@ -76,9 +78,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(current: Arc<Current>, registry: &Registry, patience: Patience) -> Arc<Self> {
+    pub(super) fn new(
+        current: Arc<Current>,
+        registry: &Registry,
+        cookies: Arc<Cookies>,
+        patience: Patience,
+    ) -> Arc<Self> {
         Arc::new(Self {
             patience,
+            cookies,
             current,
             counters: registry.register(),
             slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -218,7 +226,13 @@ impl Connection {
         let start = self.write.len();
         self.write.extend_from_slice(&[0; PREFIX]);
         let snapshot = shared.current.load();
-        let outcome = answer(&self.read[at..at + length], Transport::Tcp, &snapshot, &mut self.write);
+        let asker = Asker {
+            transport: Transport::Tcp,
+            address: self.admission.client,
+            now: super::now(),
+            cookies: &shared.cookies,
+        };
+        let outcome = answer(&self.read[at..at + length], &asker, &snapshot, &mut self.write);
         shared.counters.count(outcome);
         if outcome == Outcome::Dropped {
             self.write.truncate(start);
@@ -265,7 +279,8 @@ mod tests {
 
     async fn start_with(patience: Patience) -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Shared>) {
         let registry = Arc::new(Registry::default());
-        let shared = Shared::new(Arc::new(Current::new(Snapshot::empty())), &registry, patience);
+        let current = Arc::new(Current::new(Snapshot::empty()));
+        let shared = Shared::new(current, &registry, Arc::new(Cookies::with_secret([0; 16])), patience);
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         tokio::spawn(serve(listener, shared.clone(), stop.clone()));

@@ -10,7 +10,8 @@
 //! host with several addresses may not be the one that was asked. Listen on each address by name where that matters.
 
 use crate::{
-    answer::{Outcome, Transport, answer},
+    Cookies,
+    answer::{Asker, Outcome, Transport, answer},
     counters::{Counters, Registry},
     current::{Current, Reader},
 };
@@ -62,12 +63,18 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Starts answering on this socket.
-    pub(super) fn start(socket: UdpSocket, current: &Current, registry: &Registry) -> io::Result<Self> {
+    pub(super) fn start(
+        socket: UdpSocket,
+        current: &Current,
+        registry: &Registry,
+        cookies: &Arc<Cookies>,
+    ) -> io::Result<Self> {
         let (stop, heartbeat) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let work = Work {
             socket,
             reader: current.reader(),
             counters: registry.register(),
+            cookies: cookies.clone(),
             stop: stop.clone(),
             heartbeat: heartbeat.clone(),
         };
@@ -106,6 +113,7 @@ struct Work {
     socket: UdpSocket,
     reader: Reader,
     counters: Arc<Counters>,
+    cookies: Arc<Cookies>,
     stop: Arc<AtomicBool>,
     heartbeat: Arc<AtomicU64>,
 }
@@ -131,7 +139,9 @@ impl Work {
         let outcome = if client.port() == 0 {
             Outcome::Dropped
         } else {
-            answer(query, Transport::Udp, self.reader.load(), reply)
+            let asker =
+                Asker { transport: Transport::Udp, address: client.ip(), now: super::now(), cookies: &self.cookies };
+            answer(query, &asker, self.reader.load(), reply)
         };
         self.counters.count(outcome);
         if !reply.is_empty() && self.socket.send_to(reply, client).is_err() {

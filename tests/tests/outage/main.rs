@@ -75,6 +75,17 @@ fn a_data_plane_restarted_without_a_control_plane_answers_from_its_last_good_cop
     let mut node = Plan::new("last-good").records(&records(100)).start();
     node.add(&Record::a("late.example", "192.0.2.9"));
     node.eventually_answers("late.example", "A", &["192.0.2.9"]);
+    // The copy follows what is served without anyone waiting for it; this is about a copy that has.
+    node.eventually("the change is in the copy on disk", |node| {
+        let files = ["records.base", "records.journal"].map(|file| std::fs::read(node.path("dns-state").join(file)));
+        let name = b"\x04late\x07example\x00";
+        let holds = |file: &Vec<u8>| file.windows(name.len()).any(|octets| octets == name);
+        if files.iter().flatten().any(holds) {
+            Ok(())
+        } else {
+            Err("neither the base nor the journal has it".to_owned())
+        }
+    });
     node.control().kill();
     for deed in ["killed", "terminated"] {
         if deed == "killed" {
