@@ -35,6 +35,11 @@ impl Shard {
         self.slot_of(hash, name).map(|at| self.entry(self.slots[at]))
     }
 
+    /// The entry of this hash, of those that share bits of it, which is what `wanted` says.
+    pub(super) fn find_hashed(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<Entry<'_>> {
+        self.slot_where(hash, wanted).map(|at| self.entry(self.slots[at]))
+    }
+
     /// Adds the entry of a name, or replaces it. Returns the flags of the entry that was there, and those of the new one.
     pub(super) fn put<'a>(
         &mut self,
@@ -195,6 +200,11 @@ impl Shard {
 
     #[inline]
     fn slot_of(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        self.slot_where(hash, |entry| entry.name() == name)
+    }
+
+    #[inline]
+    fn slot_where(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<usize> {
         if self.slots.is_empty() {
             return None;
         }
@@ -202,7 +212,7 @@ impl Shard {
         loop {
             match self.slots[at] {
                 0 => return None,
-                slot if slot >> SLOT_BITS == tag(hash) && self.entry(slot).name() == name => return Some(at),
+                slot if slot >> SLOT_BITS == tag(hash) && wanted(&self.entry(slot)) => return Some(at),
                 _ => at = if at + 1 == self.slots.len() { 0 } else { at + 1 },
             }
         }
