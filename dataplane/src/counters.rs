@@ -43,6 +43,8 @@ counters! {
     tcp_queries,
     /// Answered from local records, negative answers included.
     answered_local,
+    /// Answered because the name means the same everywhere, or because the question was about this server.
+    answered_special,
     /// Replies NXDOMAIN.
     nxdomain,
     /// Replies that say: the name exists, the type does not.
@@ -111,8 +113,10 @@ impl Counters {
 
     #[inline]
     fn count_reply(&self, replied: Replied) {
-        if replied.branch == Branch::Local {
-            self.answered_local.increment();
+        match replied.branch {
+            Branch::Local => self.answered_local.increment(),
+            Branch::Special => self.answered_special.increment(),
+            Branch::Invalid | Branch::Refused => {}
         }
         match replied.rcode {
             Rcode::NoError if replied.referral => self.referrals.increment(),
@@ -189,6 +193,7 @@ mod tests {
         replied(Branch::Local, Rcode::NoError, false);
         replied(Branch::Local, Rcode::NoError, true);
         replied(Branch::Local, Rcode::NxDomain, false);
+        replied(Branch::Special, Rcode::NoError, false);
         replied(Branch::Refused, Rcode::Refused, false);
         replied(Branch::Invalid, Rcode::BadVers, false);
         let counts =

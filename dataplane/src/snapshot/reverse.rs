@@ -60,7 +60,11 @@ impl Reverse {
     }
 
     /// The entries of all names that have this address, in no order.
-    pub(crate) fn owners<'s>(&'s self, index: &'s Index, address: &'s [u8]) -> impl Iterator<Item = Entry<'s>> {
+    pub(crate) fn owners<'s, 'a>(
+        &'s self,
+        index: &'s Index,
+        address: &'a [u8],
+    ) -> impl Iterator<Item = Entry<'s>> + use<'s, 'a> {
         let hash = index.hash_of(address);
         let shard = self.shard(Pair { address: hash, owner: 0 });
         let pairs = shard.get(shard.partition_point(|pair| pair.address < hash)..).unwrap_or_default();

@@ -85,9 +85,8 @@ fn it_is_there_only_while_the_rules_ask_for_it() {
 
 #[test]
 fn a_change_copies_one_shard_only() {
-    let sets: Vec<_> = (0..20_000u32)
-        .map(|at| set(&format!("h{at}.lab"), RecordType::A, &[&at.to_be_bytes()]))
-        .collect();
+    let sets: Vec<_> =
+        (0..20_000u32).map(|at| set(&format!("h{at}.lab"), RecordType::A, &[&at.to_be_bytes()])).collect();
     let old = with(&Snapshot::empty(), &sets, true);
     let new = with(&old, &[set("another.lab", RecordType::A, &[&[0, 0, 0, 7]])], true);
     let (old, new) = (old.reverse.unwrap(), new.reverse.unwrap());
