@@ -9,6 +9,7 @@ pub(crate) mod index;
 pub(crate) mod marks;
 pub(crate) mod reverse;
 pub(crate) mod shard;
+mod warm;
 
 pub(crate) use authority::{Authority, Obstacle, Zone};
 pub use entry::{Entry, Set, Sets};

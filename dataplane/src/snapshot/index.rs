@@ -78,6 +78,13 @@ impl Index {
         self.shard(hash).find_hashed(hash, |entry| self.hash_of(entry.name()) == hash && wanted(entry))
     }
 
+    /// Where this name would be, and its hash.
+    #[inline]
+    pub(super) fn shard_of(&self, name: &[u8]) -> (&Shard, u64) {
+        let hash = hash(self.seed, name);
+        (self.shard(hash), hash)
+    }
+
     pub(crate) fn put<'a>(
         &mut self,
         name: &[u8],
@@ -159,6 +166,7 @@ impl Index {
         ((hash >> 58) as usize, column(hash, self.columns))
     }
 
+    #[inline]
     fn shard(&self, hash: u64) -> &Shard {
         let (row, column) = self.place(hash);
         &self.rows[row][column]
