@@ -61,6 +61,11 @@ pub(crate) fn number(mnemonic: &str) -> u16 {
     known.or_else(|| mnemonic.strip_prefix("TYPE")?.parse().ok()).unwrap_or_else(|| panic!("what is {mnemonic}?"))
 }
 
+/// Types that are not treated as any other.
+pub(crate) fn is_special(number: u16) -> bool {
+    [0, 5, 6, 39, 41, DS].contains(&number) || (128..256).contains(&number)
+}
+
 /// A type to ask for, at a name that has these.
 pub(crate) fn to_ask(random: &mut Random, there: &[u16]) -> u16 {
     match random.within(0..20) {

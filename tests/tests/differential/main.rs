@@ -27,6 +27,8 @@ use zone::Zone;
 /// Zones that are served at once.
 const BATCH: u64 = 24;
 const QUESTIONS: u64 = 1000;
+/// Questions that are under way at once.
+const WINDOW: u64 = 20;
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok().and_then(|text| text.parse().ok())
@@ -46,14 +48,13 @@ fn compare(seeds: std::ops::Range<u64>, questions: u64, tally: &mut Tally) -> Ve
     let rivals = MAKES.map(|make| Rival::start(make, &files));
     let [nsd, knot, bind] = rivals.each_ref().map(Rival::address);
     let mut doors = [nsd, knot, bind, node.dns()].map(Door::to);
-    let mut id = 0u16;
     for (seed, zone) in seeds.zip(&zones) {
         let (about, mut random) = (Questions::about(zone), Random::of(!seed));
-        for _ in 0..questions {
-            let question = about.one(&mut random);
-            id = id.wrapping_add(1);
-            let [nsd, knot, bind, ours] = ask(&mut doors, &question, id);
-            tally.add(&Case { zone, question: &question, theirs: [nsd, knot, bind], ours });
+        for _ in 0..questions / WINDOW {
+            let asked: Vec<_> = (0..WINDOW).map(|_| about.one(&mut random)).collect();
+            for (question, [nsd, knot, bind, ours]) in asked.iter().zip(ask(&mut doors, &asked)) {
+                tally.add(&Case { zone, question, theirs: [nsd, knot, bind], ours });
+            }
         }
     }
     zones

@@ -68,10 +68,11 @@ impl Case<'_> {
 
     /// The kind of a difference: what was asked and what each says, without the names.
     pub(crate) fn kind(&self, part: Part) -> String {
-        let Question { kind, class, opcode, edns, about, .. } = self.question;
+        let Question { kind, class, opcode, edns, .. } = self.question;
         let asked = match (opcode, class, edns) {
             (0, 1, Some(edns)) if edns.version > 0 => format!("EDNS version {}", edns.version),
-            (0, 1, _) => format!("{} {about}", kinds::mnemonic(*kind)),
+            (0, 1, _) if kinds::is_special(*kind) => kinds::mnemonic(*kind),
+            (0, 1, _) => "data".to_owned(),
             (0, ..) => format!("class {class}"),
             _ => format!("opcode {opcode}"),
         };
