@@ -8,6 +8,7 @@ pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod marks;
 pub(crate) mod shard;
+mod warm;
 
 pub(crate) use authority::{Authority, Obstacle, Zone};
 pub use entry::{Entry, Set, Sets};
