@@ -136,7 +136,9 @@ impl<'s, 'r> Lookup<'s, 'r> {
             }
             return Step::Done(End::Records);
         }
-        if let Some(alias) = entry.is_alias().then(|| entry.set(RecordType::CNAME)).flatten() {
+        // RRSIG and NSEC are the alias's own (RFC 4035 §2.5): the name that it stands for has others.
+        let stands_for_another = entry.is_alias() && !matches!(self.kind, RecordType::RRSIG | RecordType::NSEC);
+        if let Some(alias) = stands_for_another.then(|| entry.set(RecordType::CNAME)).flatten() {
             return self.follow(&alias, place.at);
         }
         let zone = authority.unwrap_or_else(|| self.authority(place.name)).zone;

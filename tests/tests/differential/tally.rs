@@ -1,9 +1,10 @@
 //! Counts, and what is to be said at the end.
 
 use crate::{
+    kinds::number,
     known,
     question::Question,
-    verdict::{Case, Opinion, PARTS, Part, is_in_order},
+    verdict::{Case, Opinion, PARTS, Part, is_in_order, repeats_itself},
 };
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,7 @@ const ZONES_SHOWN: usize = 2;
 pub(crate) struct Tally {
     pub(crate) asked: usize,
     parts: BTreeMap<Part, Counts>,
-    known: BTreeMap<&'static str, usize>,
+    known: BTreeMap<String, usize>,
     /// By kind: how often, and the first one.
     unknown: BTreeMap<String, (usize, String)>,
     zones: BTreeMap<String, String>,
@@ -45,9 +46,13 @@ impl Tally {
         for part in PARTS {
             self.compare(case, part);
         }
-        let ours = case.ours.as_ref();
-        if ours.is_some_and(|ours| !is_in_order(case.question, &ours.answer)) {
-            self.note(case, "the answer is not in order".to_owned());
+        if let Some(ours) = &case.ours {
+            if !is_in_order(case.question, &ours.answer) {
+                self.note(case, "our answer is not in order".to_owned());
+            }
+            if repeats_itself(ours) {
+                self.note(case, "we give a record twice".to_owned());
+            }
         }
         self.meet(case);
     }
@@ -63,9 +68,11 @@ impl Tally {
         *[&mut counts.all, &mut counts.most][degree] += 1;
         if case.own(part) == expected {
             counts.agreed[degree] += 1;
+        } else if !part.is_required() {
+            // Counted and shown, no more.
         } else if let Some(known) = known::explanation(case, part) {
             counts.explained[degree] += 1;
-            *self.known.entry(known.what).or_default() += 1;
+            *self.known.entry(known.to_string()).or_default() += 1;
         } else {
             self.note(case, format!("{}{}", if degree == 1 { "(majority) " } else { "" }, case.kind(part)));
         }
@@ -82,10 +89,10 @@ impl Tally {
     /// What kinds of answers there were.
     fn meet(&mut self, case: &Case<'_>) {
         let Some(said) = &case.theirs[0] else { return };
-        let has = |mnemonic: &str| said.answer.iter().any(|record| record.kind == crate::kinds::number(mnemonic));
+        let has = |mnemonic: &str| said.answer.iter().any(|record| record.kind == number(mnemonic));
         let plain = case.question.is_plain();
         let Question { name, tcp, .. } = case.question;
-        let refers = plain && said.rcode == 0 && !said.authority.is_empty() && !said.aa;
+        let refers = plain && said.rcode == 0 && said.authority.iter().any(|record| record.kind == number("NS"));
         for (what, met) in [
             ("NXDOMAIN", said.rcode == 3),
             ("YXDOMAIN", said.rcode == 6),

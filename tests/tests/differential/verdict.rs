@@ -7,7 +7,7 @@ use crate::{
     zone::Zone,
 };
 use dnsplane_tests::rival::MAKES;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// A part of a reply. Each is compared by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,9 +16,24 @@ pub(crate) enum Part {
     Aa,
     Answer,
     Authority,
+    Tc,
+    Additional,
 }
 
-pub(crate) const PARTS: [Part; 4] = [Part::Rcode, Part::Aa, Part::Answer, Part::Authority];
+pub(crate) const PARTS: [Part; 6] =
+    [Part::Rcode, Part::Aa, Part::Answer, Part::Authority, Part::Tc, Part::Additional];
+
+impl Part {
+    /// Whether we have to say what the others say. Replies of one meaning have different sizes, and what is added beyond the
+    /// answer is for each to decide (RFC 2181 §9, RFC 1034 §4.3.2 step 6).
+    pub(crate) fn is_required(self) -> bool {
+        !matches!(self, Self::Tc | Self::Additional)
+    }
+
+    fn is_section(self) -> bool {
+        matches!(self, Self::Answer | Self::Authority | Self::Additional)
+    }
+}
 
 /// A question, and what each server says.
 pub(crate) struct Case<'a> {
@@ -46,7 +61,7 @@ impl Case<'_> {
     /// What the others agree on.
     pub(crate) fn opinion(&self, part: Part) -> Opinion {
         let cut = |said: &Option<Said>| said.as_ref().is_some_and(|said| said.tc);
-        if matches!(part, Part::Answer | Part::Authority) && (self.theirs.iter().any(cut) || cut(&self.ours)) {
+        if part.is_section() && (self.theirs.iter().any(cut) || cut(&self.ours)) {
             return Opinion::Truncated;
         }
         let [a, b, c] = self.theirs.each_ref().map(|said| text(said.as_ref(), part));
@@ -118,6 +133,8 @@ fn text(said: Option<&Said>, part: Part) -> String {
         Part::Aa => said.aa.to_string(),
         Part::Answer => lines(&said.answer),
         Part::Authority => lines(&said.authority),
+        Part::Tc => said.tc.to_string(),
+        Part::Additional => lines(&said.additional),
     }
 }
 
@@ -131,6 +148,14 @@ fn shape(said: Option<&Said>, part: Part) -> String {
     let mut kinds: Vec<_> = records.iter().map(|record| kinds::mnemonic(record.kind)).collect();
     kinds.dedup();
     if kinds.is_empty() { "nothing".to_owned() } else { kinds.join("+") }
+}
+
+/// Whether a record is there twice (RFC 2181 §5).
+pub(crate) fn repeats_itself(said: &Said) -> bool {
+    [&said.answer, &said.authority, &said.additional].iter().any(|section| {
+        let different: BTreeSet<_> = section.iter().collect();
+        different.len() < section.len()
+    })
 }
 
 /// Whether the records of an answer come in an order that can be read from top to bottom: each is about the name that was

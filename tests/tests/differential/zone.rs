@@ -51,6 +51,11 @@ impl Zone {
         [own].into_iter().chain(self.child.iter().flat_map(|child| child.files())).collect()
     }
 
+    /// Whether a name is at or below the apex.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        name.strip_suffix(&self.origin).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    }
+
     /// Everything, once.
     pub(crate) fn all_records(&self) -> Vec<Record> {
         let mut all = self.records.clone();

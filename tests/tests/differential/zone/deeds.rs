@@ -38,10 +38,12 @@ impl Maker<'_> {
         self.deeds.insert("redirect of the apex");
     }
 
-    /// A zone below this one on the same server. The cut has the NS records of the child's apex, which hold for both.
+    /// A zone below this one on the same server. The cut has the NS records of the child's apex, which hold for both. Nothing
+    /// else of this zone is below the cut: we keep all records in one store, where it would be the child's.
     pub(super) fn add_child(&mut self) {
         let mut apex = self.fresh();
-        while apex.starts_with('*') || apex.contains(".*.") {
+        let below = format!(".{apex}");
+        if apex.contains('*') || self.records.iter().any(|record| record.name.ends_with(&below)) {
             apex = format!("child{}.{}", self.roles.len(), self.origin);
         }
         let mut maker = Maker::new(&apex, self.random);
