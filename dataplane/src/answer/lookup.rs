@@ -131,6 +131,10 @@ impl<'s, 'r> Lookup<'s, 'r> {
     fn found(&mut self, entry: &Entry<'s>, place: Place<'_>, authority: Option<Authority<'s>>) -> Step {
         if let Some(set) = self.wanted(entry) {
             self.encoder.authoritative();
+            // A DNAME that led here is part of the answer already.
+            if set.kind == RecordType::DNAME && self.encoder.has(place.at, &set) {
+                return Step::Done(End::Records);
+            }
             if let Ok(start) = self.encoder.set(Section::Answer, place.at, &set) {
                 self.add_targets(&set, start);
             }

@@ -49,8 +49,11 @@ impl Door {
     /// Replies by their ids, in whatever order they come, until all are there or one takes too long.
     fn receive(&mut self, wanted: &[(u16, bool)], replies: &mut BTreeMap<u16, Vec<u8>>) {
         for by_tcp in [false, true] {
-            let mut missing: BTreeSet<u16> =
-                wanted.iter().filter(|(id, tcp)| *tcp == by_tcp && !replies.contains_key(id)).map(|(id, _)| *id).collect();
+            let mut missing: BTreeSet<u16> = wanted
+                .iter()
+                .filter(|(id, tcp)| *tcp == by_tcp && !replies.contains_key(id))
+                .map(|(id, _)| *id)
+                .collect();
             while !missing.is_empty() {
                 let Ok(reply) = (if by_tcp { self.read_tcp() } else { self.read_udp() }) else {
                     if by_tcp {

@@ -34,17 +34,53 @@ const VALUES: &[(&str, &[&str])] = &[
 
 /// Mnemonics and numbers (IANA's registry). What is not here is written as RFC 3597 §5 says.
 const NUMBERS: &[(&str, u16)] = &[
-    ("A", 1), ("NS", 2), ("CNAME", 5), ("SOA", 6), ("PTR", 12), ("HINFO", 13), ("MX", 15), ("TXT", 16), ("RP", 17),
-    ("AFSDB", 18), ("AAAA", 28), ("LOC", 29), ("SRV", 33), ("NAPTR", 35), ("KX", 36), ("CERT", 37), ("DNAME", 39),
-    ("OPT", 41), ("DS", 43), ("SSHFP", 44), ("RRSIG", 46), ("NSEC", 47), ("DNSKEY", 48), ("NSEC3", 50), ("TLSA", 52),
-    ("SMIMEA", 53), ("OPENPGPKEY", 61), ("SVCB", 64), ("HTTPS", 65), ("SPF", 99), ("EUI48", 108), ("TKEY", 249),
-    ("TSIG", 250), ("IXFR", 251), ("AXFR", 252), ("MAILB", 253), ("MAILA", 254), ("ANY", 255), ("URI", 256), ("CAA", 257),
+    ("A", 1),
+    ("NS", 2),
+    ("CNAME", 5),
+    ("SOA", 6),
+    ("PTR", 12),
+    ("HINFO", 13),
+    ("MX", 15),
+    ("TXT", 16),
+    ("RP", 17),
+    ("AFSDB", 18),
+    ("AAAA", 28),
+    ("LOC", 29),
+    ("SRV", 33),
+    ("NAPTR", 35),
+    ("KX", 36),
+    ("CERT", 37),
+    ("DNAME", 39),
+    ("OPT", 41),
+    ("DS", 43),
+    ("SSHFP", 44),
+    ("RRSIG", 46),
+    ("NSEC", 47),
+    ("DNSKEY", 48),
+    ("NSEC3", 50),
+    ("TLSA", 52),
+    ("SMIMEA", 53),
+    ("OPENPGPKEY", 61),
+    ("SVCB", 64),
+    ("HTTPS", 65),
+    ("SPF", 99),
+    ("EUI48", 108),
+    ("TKEY", 249),
+    ("TSIG", 250),
+    ("IXFR", 251),
+    ("AXFR", 252),
+    ("MAILB", 253),
+    ("MAILA", 254),
+    ("ANY", 255),
+    ("URI", 256),
+    ("CAA", 257),
 ];
 
 /// Types that are asked for whether they are there or not.
 const COMMON: &[u16] = &[1, 1, 1, 28, 28, 5, 2, 6, 15, 16, 33, 39, 64, 65, 255, 255, 65280];
 /// Types that say something about the message, or of which no zone here has any.
-const STRANGE: &[u16] = &[0, 3, 10, 41, 46, 47, 48, 50, 51, 128, 200, 249, 250, 251, 252, 253, 254, 32768, 65281, 65535];
+const STRANGE: &[u16] =
+    &[0, 3, 10, 41, 46, 47, 48, 50, 51, 128, 200, 249, 250, 251, 252, 253, 254, 32768, 65281, 65535];
 pub(crate) const DS: u16 = 43;
 pub(crate) const ANY: u16 = 255;
 

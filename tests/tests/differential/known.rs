@@ -49,9 +49,19 @@ const TABLE: &[Known] = &[
         why: "RFC 6672 §3.2 step 3c: YXDOMAIN",
         applies: |_, ours, part| {
             let grows = ours.answer.iter().any(|record| {
-                record.kind == number("DNAME") && record.data.trim_end_matches('.').ends_with(&format!(".{}", record.owner))
+                record.kind == number("DNAME")
+                    && record.data.trim_end_matches('.').ends_with(&format!(".{}", record.owner))
             });
             grows && ours.rcode == 6 && part != Part::Aa
+        },
+    },
+    Known {
+        what: "a chain of more than five aliases is followed up to the sixteenth, where most have stopped",
+        why: "RFC 1034 §4.3.2 step 3a, which knows no limit; Knot's is 5, BIND's 11",
+        applies: |case, ours, part| {
+            part != Part::Aa
+                && count_aliases(ours) > 5
+                && case.theirs.iter().flatten().filter(|theirs| is_part_of(theirs, ours)).count() >= 2
         },
     },
     Known {
@@ -81,6 +91,10 @@ impl fmt::Display for Known {
 /// Whether everything that one answers is among what the other answers.
 fn is_part_of(one: &Said, other: &Said) -> bool {
     one.answer.iter().all(|record| other.answer.contains(record))
+}
+
+fn count_aliases(said: &Said) -> usize {
+    said.answer.iter().filter(|record| record.kind == number("CNAME")).count()
 }
 
 /// Whether an alias of an answer belongs to one zone and stands for a name of another.

@@ -17,14 +17,14 @@ const ZONES_SHOWN: usize = 2;
 /// All that was seen.
 #[derive(Default)]
 pub(crate) struct Tally {
-    pub(crate) asked: usize,
+    asked: usize,
     parts: BTreeMap<Part, Counts>,
     known: BTreeMap<String, usize>,
     /// By kind: how often, and the first one.
     unknown: BTreeMap<String, (usize, String)>,
     zones: BTreeMap<String, String>,
     /// What the questions met, by the replies that the majority gave.
-    pub(crate) met: BTreeMap<&'static str, usize>,
+    met: BTreeMap<&'static str, usize>,
 }
 
 /// Of one part.
@@ -36,7 +36,7 @@ struct Counts {
     truncated: usize,
     /// Of those on which all agree, and of those on which most do.
     agreed: [usize; 2],
-    explained: [usize; 2],
+    meant: [usize; 2],
 }
 
 impl Tally {
@@ -71,7 +71,7 @@ impl Tally {
         } else if !part.is_required() {
             // Counted and shown, no more.
         } else if let Some(known) = known::explanation(case, part) {
-            counts.explained[degree] += 1;
+            counts.meant[degree] += 1;
             *self.known.entry(known.to_string()).or_default() += 1;
         } else {
             self.note(case, format!("{}{}", if degree == 1 { "(majority) " } else { "" }, case.kind(part)));
@@ -111,9 +111,15 @@ impl Tally {
         }
     }
 
-    /// Kinds of differences that nobody has explained.
-    pub(crate) fn unexplained(&self) -> usize {
-        self.unknown.len()
+    /// Whether every difference is meant.
+    pub(crate) fn is_explained(&self) -> bool {
+        self.unknown.is_empty()
+    }
+
+    /// Fails unless there was an answer of each kind.
+    pub(crate) fn assert_nothing_missed(&self) {
+        let missed: Vec<_> = self.met.iter().filter(|(_, count)| **count == 0).map(|(what, _)| what).collect();
+        assert!(missed.is_empty(), "no question met: {missed:?}");
     }
 
     /// Differences in full, with the zones of the first.
@@ -134,14 +140,18 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} questions, each asked of NSD, Knot, BIND and us", self.asked)?;
-        writeln!(f, "{:10} {:>8} {:>8} {:>8}   {:>8} {:>8}   {:>5} {:>9}", "", "all three", "we agree", "explained", "majority", "we agree", "explained", "none")?;
-        for (part, Counts { all, most, none, truncated, agreed, explained }) in &self.parts {
-            let part = format!("{part:?}");
-            writeln!(f, "{part:10} {all:>8} {:>8} {:>8}   {most:>8} {:>8} {:>8}  {none:>5} {truncated}", agreed[0], explained[0], agreed[1], explained[1])?;
+        let head = ["all agree", "we too", "meant", "two agree", "we too", "meant", "none agree", "truncated"];
+        writeln!(f, "{:12}{}", "", head.map(|title| format!("{title:>11}")).concat())?;
+        for (part, counts) in &self.parts {
+            let Counts { all, most, none, truncated, agreed, meant } = counts;
+            let row = [all, &agreed[0], &meant[0], most, &agreed[1], &meant[1], none, truncated];
+            let note = if part.is_required() { "" } else { "   (free)" };
+            writeln!(f, "{:12}{}{note}", format!("{part:?}"), row.map(|count| format!("{count:>11}")).concat())?;
         }
         for (what, count) in &self.known {
-            writeln!(f, "explained {count:>6} × {what}")?;
+            writeln!(f, "meant {count:>5} × {what}")?;
         }
-        writeln!(f, "met: {:?}", self.met)
+        let met: Vec<_> = self.met.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        writeln!(f, "met: {}", met.join(", "))
     }
 }

@@ -20,8 +20,7 @@ pub(crate) enum Part {
     Additional,
 }
 
-pub(crate) const PARTS: [Part; 6] =
-    [Part::Rcode, Part::Aa, Part::Answer, Part::Authority, Part::Tc, Part::Additional];
+pub(crate) const PARTS: [Part; 6] = [Part::Rcode, Part::Aa, Part::Answer, Part::Authority, Part::Tc, Part::Additional];
 
 impl Part {
     /// Whether we have to say what the others say. Replies of one meaning have different sizes, and what is added beyond the
@@ -91,7 +90,8 @@ impl Case<'_> {
             (0, ..) => format!("class {class}"),
             _ => format!("opcode {opcode}"),
         };
-        let theirs = MAKES.iter().zip(&self.theirs).map(|(make, said)| format!("{make}: {}", shape(said.as_ref(), part)));
+        let theirs =
+            MAKES.iter().zip(&self.theirs).map(|(make, said)| format!("{make}: {}", shape(said.as_ref(), part)));
         let theirs = theirs.collect::<Vec<_>>().join(", ");
         format!("{part:?} of {asked}: {theirs}, ours: {}", shape(self.ours.as_ref(), part))
     }
@@ -107,9 +107,16 @@ impl fmt::Display for Case<'_> {
                 None => writeln!(f, "  {make}: no reply")?,
                 Some(said) => {
                     let Said { rcode, aa, tc, answer, authority, additional } = said;
-                    writeln!(f, "  {make}: rcode {rcode}{}{}", if *aa { " aa" } else { "" }, if *tc { " tc" } else { "" })?;
+                    writeln!(
+                        f,
+                        "  {make}: rcode {rcode}{}{}",
+                        if *aa { " aa" } else { "" },
+                        if *tc { " tc" } else { "" }
+                    )?;
                     let sections = [("answer", answer), ("authority", authority), ("additional", additional)];
-                    for (section, record) in sections.iter().flat_map(|(name, all)| all.iter().take(12).map(move |one| (name, one))) {
+                    for (section, record) in
+                        sections.iter().flat_map(|(name, all)| all.iter().take(12).map(move |one| (name, one)))
+                    {
                         writeln!(f, "    {section:<10} {record:.160}")?;
                     }
                 }

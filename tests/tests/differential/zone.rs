@@ -17,6 +17,8 @@ const MAX_LENGTH: usize = 180;
 /// A zone, and perhaps one below it on the same server.
 #[derive(Debug)]
 pub(crate) struct Zone {
+    /// What it was made from; a zone below another one has that one's.
+    pub(crate) seed: u64,
     pub(crate) origin: String,
     pub(crate) records: BTreeSet<Record>,
     pub(crate) child: Option<Box<Zone>>,
@@ -69,6 +71,12 @@ fn line(record: &Record) -> String {
     format!("{name} {ttl} IN {kind} {value}\n")
 }
 
+/// Everything that can be done to a zone.
+pub(crate) fn deeds() -> impl Iterator<Item = &'static str> {
+    let single = deeds::ALL.iter().map(|(_, name, _)| *name);
+    single.chain([deeds::REDIRECT_OF_APEX, deeds::CHILD])
+}
+
 /// What a name is for, which says what else it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -114,7 +122,8 @@ impl<'r> Maker<'r> {
 
     fn finish(self) -> Zone {
         let Self { origin, records, child, deeds, .. } = self;
-        Zone { origin, records, child, deeds }
+        let seed = self.random.seed();
+        Zone { seed, origin, records, child, deeds }
     }
 
     /// Its own servers, in it and perhaps elsewhere. BIND wants addresses of those in it.

@@ -49,6 +49,8 @@ fn tree_with(more: &[(&str, RecordType, u32, Vec<u8>)]) -> Snapshot {
         ("host.new.lab.test", T::A, 50, address(10)),
         ("far.lab.test", T::DNAME, 70, wire("elsewhere.test")),
         ("loop.lab.test", T::DNAME, 70, wire("again.loop.lab.test")),
+        ("circle.lab.test", T::DNAME, 70, wire("lab.test")),
+        ("x.lab.test", T::CNAME, 70, wire("circle.lab.test")),
         ("long.lab.test", T::DNAME, 70, wire(&format!("{0}.{0}.{0}.lab.test", "a".repeat(60)))),
         // A zone within the zone.
         ("child.lab.test", T::SOA, 20, soa(3600)),
@@ -201,6 +203,12 @@ fn rfc6672_s3_2_names_below_a_dname_are_aliases() {
         ("host.old.lab.test", T::CNAME, "No Error aa; old 70 DNAME new; host.old 70 CNAME host.new"),
         // ANY matches an alias that is there, not one that is made up on the way.
         ("host.old.lab.test", T::ANY, "No Error aa; old 70 DNAME new; host.old 70 CNAME host.new; host.new 50 A #10"),
+        // RFC 2181 §5: once, though it is the answer, too.
+        (
+            "x.circle.lab.test",
+            T::DNAME,
+            "No Error aa; circle 70 DNAME lab.test.; x.circle 70 CNAME x; x 70 CNAME circle",
+        ),
         // The owner itself is not redirected.
         ("old.lab.test", T::TXT, "No Error aa; old 70 TXT old"),
         ("old.lab.test", T::DNAME, "No Error aa; old 70 DNAME new"),

@@ -26,6 +26,9 @@ pub(super) const ALL: &[(u64, &str, Deed)] = &[
     (1, "big set", big_set),
 ];
 
+pub(super) const REDIRECT_OF_APEX: &str = "redirect of the apex";
+pub(super) const CHILD: &str = "zone below";
+
 /// What happens to whole zones.
 impl Maker<'_> {
     /// A zone whose every name is another zone's (RFC 6672 §2.3).
@@ -35,7 +38,7 @@ impl Maker<'_> {
         self.add(&apex, "NS", "ns.far.example");
         self.add(&apex, "DNAME", &to);
         fill(self, &apex);
-        self.deeds.insert("redirect of the apex");
+        self.deeds.insert(REDIRECT_OF_APEX);
     }
 
     /// A zone below this one on the same server. The cut has the NS records of the child's apex, which hold for both. Nothing
@@ -70,7 +73,7 @@ impl Maker<'_> {
             set_alias(self, &alias, &to);
         }
         self.child = Some(Box::new(child));
-        self.deeds.insert("child");
+        self.deeds.insert(CHILD);
     }
 }
 
@@ -102,7 +105,9 @@ fn data(maker: &mut Maker<'_>) {
 
 fn services(maker: &mut Maker<'_>) {
     let (name, host) = (maker.fresh(), maker.target());
-    for (kind, value) in [("MX", format!("5 {host}")), ("SRV", format!("1 1 80 {host}")), ("HTTPS", format!("1 {host}"))] {
+    for (kind, value) in
+        [("MX", format!("5 {host}")), ("SRV", format!("1 1 80 {host}")), ("HTTPS", format!("1 {host}"))]
+    {
         maker.add(&name, kind, &value);
     }
     maker.roles.insert(name, Role::Data);
