@@ -59,6 +59,8 @@ counters! {
     badvers,
     /// Replies YXDOMAIN: a DNAME would make the name too long.
     yxdomain,
+    /// Replies NOTAUTH: a transfer of what is no zone of ours was asked for.
+    notauth,
     /// Replies that point to other servers: the name is below a zone cut.
     referrals,
     /// Replies with TC.
@@ -128,6 +130,7 @@ impl Counters {
             Rcode::Refused => self.refused.increment(),
             Rcode::BadVers => self.badvers.increment(),
             Rcode::YxDomain => self.yxdomain.increment(),
+            Rcode::NotAuth => self.notauth.increment(),
         }
         if replied.truncated {
             self.truncated.increment();
