@@ -1,0 +1,3 @@
+#![no_main]
+
+dnsplane_fuzz::target!(dnsplane_fuzz::hostile::views::check);
