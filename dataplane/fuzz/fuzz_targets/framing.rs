@@ -1,3 +1,3 @@
 #![no_main]
 
-dnsplane_fuzz::target!(dnsplane_fuzz::hostile::streams::check);
+libfuzzer_sys::fuzz_target!(|input: &[u8]| dnsplane_fuzz::check("framing", input));

@@ -3,19 +3,19 @@
 //!
 //! Each function takes one input, and panics if something does not hold.
 
-pub mod reference;
-pub mod replies;
-pub mod seeds;
-pub mod streams;
-pub mod views;
-pub mod walk;
-pub mod world;
+pub(crate) mod reference;
+pub(crate) mod replies;
+pub(crate) mod seeds;
+pub(crate) mod streams;
+pub(crate) mod views;
+pub(crate) mod walk;
+pub(crate) mod world;
 
 /// Name, what it checks, inputs to begin with.
-pub type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
+pub(crate) type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All targets.
-pub const TARGETS: [Target; 3] = [
+pub(crate) const TARGETS: [Target; 3] = [
     ("answer", replies::check, seeds::answer),
     ("views", views::check, seeds::views),
     ("framing", streams::check, seeds::framing),

@@ -3,25 +3,25 @@
 
 /// What a well-formed query with one question says.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Reading {
-    pub name: Vec<u8>,
-    pub kind: u16,
-    pub class: u16,
-    pub edns: Option<Opt>,
+pub(crate) struct Reading {
+    pub(crate) name: Vec<u8>,
+    pub(crate) kind: u16,
+    pub(crate) class: u16,
+    pub(crate) edns: Option<Opt>,
 }
 
 /// What an OPT record says.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Opt {
-    pub payload: u16,
-    pub version: u8,
-    pub dnssec_ok: bool,
+pub(crate) struct Opt {
+    pub(crate) payload: u16,
+    pub(crate) version: u8,
+    pub(crate) dnssec_ok: bool,
     /// Code and content of each option.
-    pub options: Vec<(u16, Vec<u8>)>,
+    pub(crate) options: Vec<(u16, Vec<u8>)>,
 }
 
 /// `None`: not a well-formed query of one question.
-pub fn read(message: &[u8]) -> Option<Reading> {
+pub(crate) fn read(message: &[u8]) -> Option<Reading> {
     let mut bytes = Bytes { message, at: 4 };
     let counts = [bytes.number()?, bytes.number()?, bytes.number()?, bytes.number()?];
     if counts[0] != 1 {
@@ -130,6 +130,6 @@ impl Bytes<'_> {
 }
 
 /// RFC 7873 §4.
-pub const COOKIE: u16 = 10;
+pub(crate) const COOKIE: u16 = 10;
 /// Whether a COOKIE of a wrong length spoils the message.
 const COOKIES_COUNT: bool = true;

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// The cookies of all worlds.
-pub static COOKIES: LazyLock<Cookies> = LazyLock::new(|| Cookies::with_secret([7; 16]));
+pub(crate) static COOKIES: LazyLock<Cookies> = LazyLock::new(|| Cookies::with_secret([7; 16]));
 
 const QR: u8 = 0x80;
 const AA: u8 = 0x04;
@@ -27,7 +27,7 @@ const MOST_ALIASES: usize = 34;
 const MOST_OPT: usize = 11 + 44 + 6;
 
 /// Who asks, and of which world: the first two octets of an input. The rest is the query.
-pub fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
+pub(crate) fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
     let [how, who] = choice;
     let transport = if how & 1 == 0 { Transport::Udp } else { Transport::Tcp };
     let address: IpAddr = match who & 3 {
@@ -41,7 +41,7 @@ pub fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
 }
 
 /// The input says who asks, then what.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let Some((choice, query)) = input.split_first_chunk() else { return };
     let (asker, world) = asker(*choice);
     let mut out = Vec::with_capacity(BEFORE.len() + usize::from(u16::MAX));

@@ -10,7 +10,7 @@ const A: u16 = 1;
 const OPT: u16 = 41;
 
 /// A header with these flags and counts.
-pub fn header(flags: u16, counts: [u16; 4]) -> Vec<u8> {
+pub(crate) fn header(flags: u16, counts: [u16; 4]) -> Vec<u8> {
     let mut header = vec![0xbe, 0xef];
     header.extend(flags.to_be_bytes());
     header.extend(counts.map(u16::to_be_bytes).concat());
@@ -18,18 +18,18 @@ pub fn header(flags: u16, counts: [u16; 4]) -> Vec<u8> {
 }
 
 /// A question.
-pub fn question(name: &[u8], kind: u16) -> Vec<u8> {
+pub(crate) fn question(name: &[u8], kind: u16) -> Vec<u8> {
     [name, &kind.to_be_bytes(), &[0, 1]].concat()
 }
 
 /// A record, or with type 41 an OPT.
-pub fn record(owner: &[u8], kind: u16, class: u16, ttl: u32, rdata: &[u8]) -> Vec<u8> {
+pub(crate) fn record(owner: &[u8], kind: u16, class: u16, ttl: u32, rdata: &[u8]) -> Vec<u8> {
     let length = u16::try_from(rdata.len()).expect("short");
     [owner, &kind.to_be_bytes(), &class.to_be_bytes(), &ttl.to_be_bytes(), &length.to_be_bytes(), rdata].concat()
 }
 
 /// An OPT record with these options.
-pub fn opt(payload: u16, ttl: u32, options: &[(u16, &[u8])]) -> Vec<u8> {
+pub(crate) fn opt(payload: u16, ttl: u32, options: &[(u16, &[u8])]) -> Vec<u8> {
     let option = |(code, content): &(u16, &[u8])| {
         [&code.to_be_bytes(), &u16::try_from(content.len()).expect("short").to_be_bytes(), *content].concat()
     };
@@ -37,17 +37,17 @@ pub fn opt(payload: u16, ttl: u32, options: &[(u16, &[u8])]) -> Vec<u8> {
 }
 
 /// A plain query.
-pub fn query(name: &[u8], kind: u16) -> Vec<u8> {
+pub(crate) fn query(name: &[u8], kind: u16) -> Vec<u8> {
     [header(0x0100, [1, 0, 0, 0]), question(name, kind)].concat()
 }
 
 /// A query with an OPT record.
-pub fn with_edns(name: &[u8], kind: u16, opt: &[u8]) -> Vec<u8> {
+pub(crate) fn with_edns(name: &[u8], kind: u16, opt: &[u8]) -> Vec<u8> {
     [&header(0x0100, [1, 0, 0, 1])[..], &question(name, kind), opt].concat()
 }
 
 /// Labels of `length` octets until the name takes `octets` in all.
-pub fn name_of(octets: usize) -> Vec<u8> {
+pub(crate) fn name_of(octets: usize) -> Vec<u8> {
     let mut name = Vec::new();
     while name.len() + 1 < octets {
         let label = (octets - name.len() - 2).min(63);
@@ -61,16 +61,66 @@ pub fn name_of(octets: usize) -> Vec<u8> {
 /// Queries as people send them.
 fn sound() -> Vec<Vec<u8>> {
     let names = [
-        "www.lab.test", "WwW.LaB.tEsT", "lab.test", "test", "", "nope.lab.test", "deep.lab.test", "alias.lab.test",
-        "far.lab.test", "gone.lab.test", "ping.lab.test", "self.lab.test", "tocut.lab.test", "x.old.lab.test",
-        "old.lab.test", "a.inner.lab.test", "x.left.lab.test", "x.grow.lab.test", "abcdefghijklmnop.long.lab.test",
-        "any.wild.lab.test", "way.wild.lab.test", "x.way.wild.lab.test", "y.star.lab.test", "y.twist.lab.test",
-        "x.y.lab.test", "*.wild.lab.test", "x.*.lab.test", "www.cut.lab.test", "cut.lab.test", "x.cut.cut.lab.test",
-        "_sip._udp.lab.test", "web.lab.test", "odd.lab.test", "loose.test", "nas.home", "tv.home", "pc.home.arpa",
-        "b.home.arpa", "x.loosecut.test", "c0.lab.test", "big.lab.test", "huge.lab.test", "toohuge.lab.test",
-        "many.lab.test", "x.manycut.lab.test", "tolongest.lab.test", "unknown.example", "below.sub.lab.test",
-        "7.2.0.192.in-addr.arpa", "localhost", "x.localhost", "invalid", "a.onion", "1.0.0.127.in-addr.arpa",
-        "version.bind", "cutoff.lab.test", "beyond.lab.test", "pointer.lab.test", "x.cut1.lab.test", "void.lab.test",
+        "www.lab.test",
+        "WwW.LaB.tEsT",
+        "lab.test",
+        "test",
+        "",
+        "nope.lab.test",
+        "deep.lab.test",
+        "alias.lab.test",
+        "far.lab.test",
+        "gone.lab.test",
+        "ping.lab.test",
+        "self.lab.test",
+        "tocut.lab.test",
+        "x.old.lab.test",
+        "old.lab.test",
+        "a.inner.lab.test",
+        "x.left.lab.test",
+        "x.grow.lab.test",
+        "abcdefghijklmnop.long.lab.test",
+        "any.wild.lab.test",
+        "way.wild.lab.test",
+        "x.way.wild.lab.test",
+        "y.star.lab.test",
+        "y.twist.lab.test",
+        "x.y.lab.test",
+        "*.wild.lab.test",
+        "x.*.lab.test",
+        "www.cut.lab.test",
+        "cut.lab.test",
+        "x.cut.cut.lab.test",
+        "_sip._udp.lab.test",
+        "web.lab.test",
+        "odd.lab.test",
+        "loose.test",
+        "nas.home",
+        "tv.home",
+        "pc.home.arpa",
+        "b.home.arpa",
+        "x.loosecut.test",
+        "c0.lab.test",
+        "big.lab.test",
+        "huge.lab.test",
+        "toohuge.lab.test",
+        "many.lab.test",
+        "x.manycut.lab.test",
+        "tolongest.lab.test",
+        "unknown.example",
+        "below.sub.lab.test",
+        "7.2.0.192.in-addr.arpa",
+        "localhost",
+        "x.localhost",
+        "invalid",
+        "a.onion",
+        "1.0.0.127.in-addr.arpa",
+        "version.bind",
+        "cutoff.lab.test",
+        "beyond.lab.test",
+        "pointer.lab.test",
+        "x.cut1.lab.test",
+        "void.lab.test",
     ];
     let kinds = [A, 2, 5, 6, 12, 15, 16, 28, 33, 39, 43, 64, 65, 249, 250, 251, 252, 253, 254, 255, 65_280, 0, OPT];
     let mut queries: Vec<_> = names.iter().map(|name| query(&wire(name), A)).collect();
@@ -158,22 +208,28 @@ fn broken() -> Vec<Vec<u8>> {
 }
 
 /// Inputs of the target `views`.
-pub fn views() -> Vec<Vec<u8>> {
+pub(crate) fn views() -> Vec<Vec<u8>> {
     [sound(), edns(), broken()].concat()
 }
 
 /// Inputs of the target `answer`: over each transport, of several worlds.
-pub fn answer() -> Vec<Vec<u8>> {
+pub(crate) fn answer() -> Vec<Vec<u8>> {
     let from = |how: u8, who: u8| move |query: Vec<u8>| [&[how, who][..], &query].concat();
-    let mut inputs: Vec<_> = sound().into_iter().flat_map(|query| [0u8, 1, 5, 12].map(|how| from(how, 0)(query.clone()))).collect();
-    inputs.extend(edns().into_iter().flat_map(|query| [(0u8, 0u8), (1, 1), (2, 12)].map(|(how, who)| from(how, who)(query.clone()))));
+    let mut inputs: Vec<_> =
+        sound().into_iter().flat_map(|query| [0u8, 1, 5, 12].map(|how| from(how, 0)(query.clone()))).collect();
+    inputs.extend(
+        edns()
+            .into_iter()
+            .flat_map(|query| [(0u8, 0u8), (1, 1), (2, 12)].map(|(how, who)| from(how, who)(query.clone()))),
+    );
     inputs.extend(broken().into_iter().map(from(0, 0)));
     inputs
 }
 
 /// Inputs of the target `framing`.
-pub fn framing() -> Vec<Vec<u8>> {
-    let framed = |message: &Vec<u8>| [&u16::try_from(message.len()).expect("short").to_be_bytes(), &message[..]].concat();
+pub(crate) fn framing() -> Vec<Vec<u8>> {
+    let framed =
+        |message: &Vec<u8>| [&u16::try_from(message.len()).expect("short").to_be_bytes(), &message[..]].concat();
     let all: Vec<Vec<u8>> = [sound(), edns()].concat().iter().map(framed).collect();
     let mut streams: Vec<_> = all.chunks(12).map(<[_]>::concat).collect();
     streams.extend([vec![], vec![0], vec![0, 0], vec![0, 0, 0, 1], vec![255, 255, 1], all[0][..9].to_vec()]);

@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr};
 const BUFFER: usize = PREFIX + 65_535;
 
 /// The first octet chooses the sizes of the pieces, the rest is the stream.
-pub fn check(input: &[u8]) {
+pub(crate) fn check(input: &[u8]) {
     let Some((cut, stream)) = input.split_first() else { return };
     let whole = messages(stream, |_| stream.len().max(1));
     let step = usize::from(cut & 0x3f);

@@ -4,7 +4,7 @@ use super::reference::{self, COOKIE, Opt};
 use dnsplane_dns::message::{Edns, Header, Query};
 
 /// The input is a message.
-pub fn check(message: &[u8]) {
+pub(crate) fn check(message: &[u8]) {
     let header = Header::parse(message);
     assert_eq!(header.is_some(), message.len() >= 12);
     if let Some(header) = header {

@@ -2,22 +2,22 @@
 
 /// One record of a reply.
 #[derive(Debug)]
-pub struct Walked {
-    pub kind: u16,
-    pub class: u16,
-    pub ttl: u32,
-    pub rdata: Vec<u8>,
+pub(crate) struct Walked {
+    pub(crate) kind: u16,
+    pub(crate) class: u16,
+    pub(crate) ttl: u32,
+    pub(crate) rdata: Vec<u8>,
 }
 
 /// The sections of a reply.
 #[derive(Debug)]
-pub struct Reply {
-    pub question: Vec<u8>,
-    pub sections: [Vec<Walked>; 3],
+pub(crate) struct Reply {
+    pub(crate) question: Vec<u8>,
+    pub(crate) sections: [Vec<Walked>; 3],
 }
 
 /// Panics unless the counts of the header fit the records exactly, and every owner name is one.
-pub fn walk(reply: &[u8]) -> Reply {
+pub(crate) fn walk(reply: &[u8]) -> Reply {
     let number = |at: usize| usize::from(reply[at]) << 8 | usize::from(reply[at + 1]);
     let mut at = 12;
     assert!(number(4) <= 1, "more than one question");

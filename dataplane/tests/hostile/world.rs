@@ -5,12 +5,12 @@ use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType as T};
 use std::sync::LazyLock;
 
 /// The time of all questions; cookies are made and judged by it.
-pub const NOW: u32 = 1_600_000_000;
+pub(crate) const NOW: u32 = 1_600_000_000;
 
 /// A snapshot, and whether all RDATA in it is what its type says.
-pub struct World {
-    pub snapshot: Snapshot,
-    pub sound: bool,
+pub(crate) struct World {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) sound: bool,
 }
 
 static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
@@ -31,12 +31,12 @@ static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
 });
 
 /// One of the worlds.
-pub fn world(choice: u8) -> &'static World {
+pub(crate) fn world(choice: u8) -> &'static World {
     &WORLDS[usize::from(choice) % WORLDS.len()]
 }
 
 /// The first of them.
-pub fn rich() -> &'static Snapshot {
+pub(crate) fn rich() -> &'static Snapshot {
     &WORLDS[0].snapshot
 }
 
@@ -58,7 +58,7 @@ fn build(rules: Rules, rows: &[Row]) -> Snapshot {
 }
 
 /// A name in wire form; not through `Name`, which would lower-case it.
-pub fn wire(text: &str) -> Vec<u8> {
+pub(crate) fn wire(text: &str) -> Vec<u8> {
     let labels = text.split('.').filter(|label| !label.is_empty());
     let mut wire: Vec<u8> = labels.flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat()).collect();
     wire.push(0);
@@ -75,9 +75,7 @@ fn row(owner: &str, kind: T, rdata: impl AsRef<[u8]>) -> Row {
 }
 
 fn host(owner: &str, last: u8) -> [Row; 2] {
-    let mut long = [0; 16];
-    (long[..4], long[15]) = ([0x20, 1, 0x0d, 0xb8], last).into();
-    [row(owner, T::A, [192, 0, 2, last]), row(owner, T::AAAA, long)]
+    [row(owner, T::A, [192, 0, 2, last]), row(owner, T::AAAA, [[0x20, 1, 0x0d, 0xb8, 0, 0, 0, last]; 2].concat())]
 }
 
 /// Zones, cuts, aliases, wildcards, loose names.
@@ -192,8 +190,9 @@ fn unsound() -> Vec<Row> {
     let rows: Vec<Row> = cut.chain(beyond).chain(pointer).chain(direct).chain(empty).collect();
     let alone = rows.clone().into_iter().filter(|row| row.1 != T::NS).enumerate().map(owner);
     let rows = rows.iter().filter(|row| row.1 != T::NS).cloned();
-    let cuts = [vec![], vec![0xc0, 0x0c], vec![63, 1]].into_iter().zip(1..).map(|(rdata, number)| {
-        row(&format!("cut{number}.lab.test"), T::NS, rdata)
-    });
+    let cuts = [vec![], vec![0xc0, 0x0c], vec![63, 1]]
+        .into_iter()
+        .zip(1..)
+        .map(|(rdata, number)| row(&format!("cut{number}.lab.test"), T::NS, rdata));
     rows.chain(alone).chain(cuts).collect()
 }

@@ -1,14 +1,19 @@
+//! The inputs that the fuzzer and the tests share; `dataplane/fuzz/run` calls this.
+//!
 //! `corpus unpack TARGET FOLDER` writes the kept inputs of a target, and those to begin with, as files of their own;
 //! `corpus pack TARGET FOLDER` keeps the files of a folder, one line of hexadecimal each.
 
-use dnsplane_fuzz::hostile::TARGETS;
+#[path = "../tests/hostile/mod.rs"]
+mod hostile;
+
+use hostile::TARGETS;
 use std::{env, error::Error, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [deed, target, folder] = &arguments[..] else { return Err("usage: corpus unpack|pack TARGET FOLDER".into()) };
     let (_, _, seeds) = TARGETS.iter().find(|(name, ..)| name == target).ok_or("there is no such target")?;
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus").join(target).with_extension("hex");
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(target).with_extension("hex");
     match &deed[..] {
         "unpack" => {
             let text = fs::read_to_string(&kept).unwrap_or_default();
