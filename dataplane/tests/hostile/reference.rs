@@ -42,8 +42,8 @@ pub(crate) fn read(message: &[u8]) -> Option<Reading> {
             }
         }
     }
-    // Octets behind the last record belong to no query.
-    (bytes.at == message.len()).then_some(Reading { name, kind, class, edns: found })
+    // Octets behind the last record are nobody's.
+    Some(Reading { name, kind, class, edns: found })
 }
 
 struct Bytes<'a> {
@@ -79,27 +79,42 @@ impl Bytes<'_> {
         }
     }
 
-    /// A name that may end in a pointer; whether it is just the root.
+    /// A name that may have pointers in it; whether it is just the root. Pointers lead to a place before the part of the
+    /// name that they end (RFC 1035 §4.1.4), and there are no more than 256 labels and pointers.
     fn owner(&mut self) -> Option<bool> {
-        let mut octets = 0;
+        let mut parts = vec![self.at];
+        let (mut here, mut octets, mut steps) = (Self { ..*self }, 0, 0);
         loop {
-            let length = self.take(1)?[0];
-            octets += 1;
+            let length = here.take(1)?[0];
+            steps += 1;
+            if steps > 256 {
+                return None;
+            }
             match length {
-                0 => return (octets <= 255).then_some(octets == 1),
+                0 => break,
                 1..=63 => {
-                    self.take(length.into())?;
-                    octets += usize::from(length);
+                    here.take(length.into())?;
+                    octets += 1 + usize::from(length);
                 }
                 192.. => {
-                    self.take(1)?;
-                    // What it points to has one octet at least.
-                    return (octets <= 255).then_some(false);
+                    let to = usize::from(length & 63) * 256 + usize::from(here.take(1)?[0]);
+                    if parts.len() == 1 {
+                        self.at = here.at;
+                    }
+                    if to < 12 || to >= *parts.last()? {
+                        return None;
+                    }
+                    parts.push(to);
+                    here.at = to;
                 }
                 // RFC 6891 §5: label type 01 is obsolete; 10 was never given out.
                 _ => return None,
             }
         }
+        if parts.len() == 1 {
+            self.at = here.at;
+        }
+        (octets < 255).then_some(octets == 0)
     }
 
     /// The content of the record if it is an OPT.
