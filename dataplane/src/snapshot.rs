@@ -8,6 +8,7 @@ pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod marks;
 pub(crate) mod shard;
+mod warm;
 #[cfg(fuzzing)]
 mod work;
 

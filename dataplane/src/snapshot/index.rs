@@ -68,6 +68,13 @@ impl Index {
         self.rows[row][column].find(hash, name)
     }
 
+    /// Where this name would be, and its hash.
+    #[inline]
+    pub(super) fn shard_of(&self, name: &[u8]) -> (&Shard, u64) {
+        let hash = hash(self.seed, name);
+        (self.shard(hash), hash)
+    }
+
     pub(crate) fn put<'a>(
         &mut self,
         name: &[u8],
@@ -149,6 +156,7 @@ impl Index {
         ((hash >> 58) as usize, column(hash, self.columns))
     }
 
+    #[inline]
     fn shard(&self, hash: u64) -> &Shard {
         let (row, column) = self.place(hash);
         &self.rows[row][column]

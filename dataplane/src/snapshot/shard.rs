@@ -35,6 +35,17 @@ impl Shard {
         self.slot_of(hash, name).map(|at| self.entry(self.slots[at]))
     }
 
+    /// The slot where the search for a hash starts, and the first octet of what it points to: to have them fetched.
+    #[inline]
+    pub(super) fn first_slot(&self, hash: u64) -> u32 {
+        self.slots.get(home(hash, self.slots.len())).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn octet_at(&self, slot: u32) -> u8 {
+        self.blob.get(offset(slot)).copied().unwrap_or_default()
+    }
+
     /// Adds the entry of a name, or replaces it. Returns the flags of the entry that was there, and those of the new one.
     pub(super) fn put<'a>(
         &mut self,
