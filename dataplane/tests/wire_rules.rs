@@ -106,14 +106,14 @@ fn rfc1035_s4_1_4_pointers_behind_the_question_lead_to_a_prior_name() {
 fn rfc1035_s2_3_4_names_have_255_octets_and_labels_63() {
     let below = |name: Vec<u8>| {
         // In a zone of ours, so that an answer and a FORMERR differ.
-        let lab = wire("lab.test");
+        let sub = wire("sub.lab.test");
         let mut front = name;
         front.truncate(front.len() - 1);
-        [front, lab].concat()
+        [front, sub].concat()
     };
     let label = |length: u8| below([&[length][..], &vec![b'l'; length.into()], &[0]].concat());
-    // The zone's name takes nine octets more than the root.
-    let names = [254, 255, 256].map(|octets| below(name_of(octets - 9)));
+    // The zone's name takes 13 octets more than the root.
+    let names = [254, 255, 256].map(|octets| below(name_of(octets - 13)));
     assert_eq!([names[0].len(), names[1].len(), names[2].len()], [254, 255, 256]);
     table(
         Rcode::NxDomain,

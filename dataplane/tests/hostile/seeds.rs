@@ -222,6 +222,15 @@ pub(crate) fn answer() -> Vec<Vec<u8>> {
             .into_iter()
             .flat_map(|query| [(0u8, 0u8), (1, 1), (2, 12)].map(|(how, who)| from(how, who)(query.clone()))),
     );
+    // RDATA that ends before the host that it should name.
+    for label in b'a'..=b'z' {
+        let names = ["cutoff", "beyond", "pointer", "direct", "void"].map(|name| wire(&format!("x.{name}.lab.test")));
+        let asked = names.map(|mut name| {
+            name[1] = label;
+            query(&name, 255)
+        });
+        inputs.extend(asked.map(from(12, 0)));
+    }
     inputs.extend(broken().into_iter().map(from(0, 0)));
     inputs
 }
