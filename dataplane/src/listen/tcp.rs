@@ -4,6 +4,7 @@
 //! one buffer, which is written before more is read; so what a connection can make us hold is bounded, and a client that
 //! does not read stops being read from, then is closed. So is one that starts a query and does not finish it.
 
+use super::framing::{PREFIX, next_message};
 use crate::{
     Cookies,
     answer::{Asker, Outcome, Transport, answer},
@@ -32,8 +33,6 @@ const MAX_CONNECTIONS: usize = 768;
 const MAX_PER_CLIENT: u32 = 128;
 /// Queue of the kernel for connections that were not accepted yet.
 const BACKLOG: i32 = 1024;
-/// Octets of the length in front of each message (RFC 1035 §4.2.2).
-const PREFIX: usize = 2;
 /// A read buffer holds one message of the largest size, or many usual ones.
 const READ_BUFFER: usize = PREFIX + u16::MAX as usize;
 /// Room for further queries before a read.
@@ -259,12 +258,6 @@ impl Connection {
             }
         }
     }
-}
-
-/// The first message of the buffer, if all of it is there.
-fn next_message(buffer: &[u8]) -> Option<&[u8]> {
-    let (length, rest) = buffer.split_first_chunk::<PREFIX>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*length)))
 }
 
 #[cfg(test)]
