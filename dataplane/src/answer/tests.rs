@@ -399,7 +399,7 @@ fn rfc1035_s4_1_1_other_opcodes_get_notimp_and_keep_theirs() {
 #[test]
 fn malformed_queries_get_formerr_with_their_id() {
     let mut bytes = ask("www.lab.test", RecordType::A).bytes();
-    bytes.push(0);
+    bytes.pop();
     let mut reply = Vec::new();
     answer(&bytes, &asker(Transport::Udp), &lab(), &mut reply);
     assert_eq!(reply, [0xbe, 0xef, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]);

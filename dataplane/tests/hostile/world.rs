@@ -17,14 +17,14 @@ static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
     let rules = Rules::default();
     let sound = |snapshot| World { snapshot, sound: true };
     vec![
-        sound(build(rules, &[zones(), large()].concat())),
+        sound(build(rules.clone(), &[zones(), large()].concat())),
         sound(build(
-            Rules { max_udp_payload: 4096, refuse_any: true, missing_type_is_nodata: false, ..rules },
+            Rules { max_udp_payload: 4096, refuse_any: true, missing_type_is_nodata: false, ..rules.clone() },
             &[zones(), large()].concat(),
         )),
-        sound(build(Rules { max_udp_payload: 65_535, ..rules }, &[zones(), large(), root()].concat())),
-        sound(build(Rules { max_udp_payload: 512, ..rules }, &[zones(), large()].concat())),
-        sound(build(Rules { local_records: false, ..rules }, &zones())),
+        sound(build(Rules { max_udp_payload: 65_535, ..rules.clone() }, &[zones(), large(), root()].concat())),
+        sound(build(Rules { max_udp_payload: 512, ..rules.clone() }, &[zones(), large()].concat())),
+        sound(build(Rules { local_records: false, ..rules.clone() }, &zones())),
         sound(Snapshot::empty()),
         World { snapshot: build(rules, &[zones(), root(), unsound()].concat()), sound: false },
     ]
