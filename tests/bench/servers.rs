@@ -1,0 +1,175 @@
+//! Servers side by side: the same zone, the same questions, one after the other within each round.
+//!
+//! What counts is each server's ratio to another one within a round, and of these the median over the rounds: a machine
+//! that is slower for a while then is so for all of them. All servers stay up throughout; who is not asked takes no time.
+
+mod cost;
+mod dnsperf;
+mod others;
+mod ours;
+mod server;
+mod table;
+mod zone;
+
+use dnsperf::{Report, Way};
+use server::Server;
+use std::{net::SocketAddr, path::Path, time::Duration};
+use table::{Table, median, spread};
+use zone::{Ask, Zone};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    /// Of each run.
+    pub(crate) seconds: u32,
+}
+
+/// Starts of which the median is told.
+const STARTS: usize = 3;
+/// Before the first round each server answers for so many seconds, which are not counted.
+const WARM_UP: u32 = 1;
+
+/// One run against one server.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    report: Report,
+    /// Processor time of the server for each answer, µs.
+    cost: f64,
+}
+
+/// UDP: questions for what is there and for what is missing; memory; time to start.
+pub(crate) fn udp(names: u32, effort: Effort) {
+    let zone = Zone { names };
+    let cores = cores();
+    let mut servers =
+        [others::floor(cores), others::nsd(zone, cores), others::knot(zone, cores), ours::ours(zone, cores)];
+    println!("## UDP, {names} names\n");
+    introduce(Way::Udp, effort);
+    let starts: Vec<_> = servers.iter_mut().map(|server| start(server, zone, Way::Udp)).collect();
+    for (ask, what) in [
+        (Ask::Existing, "Names and types that are there"),
+        (Ask::Missing, "By turns a name that is not there (NXDOMAIN) and a type that is not there (NODATA)"),
+    ] {
+        let samples = rounds(&servers, zone, ask, Way::Udp, effort);
+        println!("{what}:\n");
+        print_samples(&servers, &samples, &["NSD", "echo"]);
+    }
+    print_starts(&servers, &starts);
+}
+
+/// TCP: eight connections, many questions under way on each.
+pub(crate) fn tcp(names: u32, effort: Effort) {
+    let zone = Zone { names };
+    let cores = cores();
+    let mut servers =
+        [others::nsd(zone, cores), others::knot(zone, cores), others::unbound(zone, cores), ours::ours(zone, cores)];
+    println!("## TCP, {names} names\n");
+    introduce(Way::Tcp, effort);
+    servers.iter_mut().for_each(|server| drop(start(server, zone, Way::Tcp)));
+    let samples = rounds(&servers, zone, Ask::Existing, Way::Tcp, effort);
+    print_samples(&servers, &samples, &["NSD", "Knot", "Unbound"]);
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn introduce(way: Way, effort: Effort) {
+    let Effort { rounds, seconds } = effort;
+    println!("{rounds} rounds, {seconds} s for each server and round: `dnsperf {}`.\n", dnsperf::arguments(way).join(" "));
+}
+
+/// Starts a server some times, and checks that it serves the zone; the seconds from each start to the first answer.
+fn start(server: &mut Server, zone: Zone, way: Way) -> Vec<f64> {
+    let last = zone.last();
+    let ask = move |question: &dnsplane_tests::dns::Question, address: SocketAddr| match way {
+        Way::Udp => question.udp(address),
+        Way::Tcp => question.tcp(address),
+    };
+    if server.name == "echo" {
+        // It knows no record: any reply will do.
+        server.start(|address| dnsplane_tests::dns::Question::new("ready.example", "A").udp(address).is_ok());
+        return Vec::new();
+    }
+    let times = (0..STARTS)
+        .map(|_| server.start(|address| server::answers(&last, |question| ask(question, address))).as_secs_f64())
+        .collect();
+    server::check(server.name, zone, |question| ask(question, server.address));
+    times
+}
+
+/// Asks all servers in turn, again and again; a list of rounds for each server.
+fn rounds(servers: &[Server], zone: Zone, ask: Ask, way: Way, effort: Effort) -> Vec<Vec<Sample>> {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    zone.write_questions(ask, file.path());
+    for server in servers {
+        measure(server, way, file.path(), WARM_UP);
+    }
+    let mut samples = vec![Vec::new(); servers.len()];
+    for round in 0..effort.rounds {
+        for turn in 0..servers.len() {
+            // Each round begins with another one, so that none is always the one after the slowest.
+            let at = (turn + round) % servers.len();
+            samples[at].push(measure(&servers[at], way, file.path(), effort.seconds));
+        }
+    }
+    samples
+}
+
+fn measure(server: &Server, way: Way, questions: &Path, seconds: u32) -> Sample {
+    let tree = server.tree();
+    let before = cost::processor_time(&tree);
+    let report = dnsperf::run(way, server.address, questions, seconds);
+    let spent = cost::processor_time(&tree) - before;
+    Sample { report, cost: spent.as_secs_f64() * 1e6 / report.completed as f64 }
+}
+
+/// One row for each server, with its ratios to each of these.
+fn print_samples(servers: &[Server], samples: &[Vec<Sample>], references: &[&str]) {
+    let mut heads = vec!["server".to_owned(), "queries/s".to_owned(), "CPU µs per answer".to_owned()];
+    heads.extend(references.iter().map(|name| format!("CPU ÷ {name}")));
+    heads.extend(references.iter().map(|name| format!("queries/s ÷ {name}")));
+    heads.extend(["lost", "mean latency, ms", "octets per reply"].map(str::to_owned));
+    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    let reference = |name: &str| {
+        let at = servers.iter().position(|server| server.name == name);
+        &samples[at.expect("a reference is one of the servers")]
+    };
+    for (server, own) in servers.iter().zip(samples) {
+        let figure = |of: fn(&Sample) -> f64| median(own.iter().map(of));
+        let ratios = |of: fn(&Sample) -> f64| {
+            let to = move |other: &Vec<Sample>| own.iter().zip(other).map(|(own, other)| of(own) / of(other)).collect();
+            references.iter().map(move |name| spread(&to(reference(name)) as &Vec<f64>))
+        };
+        let mut row = vec![server.name.to_owned(), format!("{:.0} k", figure(rate) / 1e3), format!("{:.2}", figure(cost))];
+        row.extend(ratios(cost));
+        row.extend(ratios(rate));
+        row.push(own.iter().map(|sample| sample.report.lost).sum::<u64>().to_string());
+        row.push(format!("{:.2}", figure(|sample| millis(sample.report.latency))));
+        row.push(format!("{:.0}", figure(|sample| sample.report.reply_octets as f64)));
+        table.row(row);
+    }
+    table.print();
+}
+
+fn cost(sample: &Sample) -> f64 {
+    sample.cost
+}
+
+fn rate(sample: &Sample) -> f64 {
+    sample.report.per_second
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn print_starts(servers: &[Server], starts: &[Vec<f64>]) {
+    let mut table = Table::new(&["server", "start to first answer, s", "memory after the rounds (sum of PSS), MiB"]);
+    for (server, times) in servers.iter().zip(starts) {
+        let start = if times.is_empty() { String::new() } else { spread(times) };
+        table.row([server.name.to_owned(), start, format!("{:.0}", cost::memory_mib(&server.tree()))]);
+    }
+    table.print();
+}
