@@ -4,8 +4,8 @@
 //! costs above this is its own doing. Shares no code with the data plane, so that a weakness there does not hide in both.
 
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrIn, bind, recvmmsg, sendmmsg, setsockopt, socket,
-    sockopt,
+    AddressFamily, MsgFlags, MultiHeaders, SockFlag, SockType, SockaddrIn, bind, recvmmsg, sendmmsg, setsockopt,
+    socket, sockopt,
 };
 use std::{
     env,
@@ -64,8 +64,7 @@ fn reflect(socket: &OwnedFd) {
             buffer[2] |= 0x80;
         }
         let parts: [_; BATCH] = std::array::from_fn(|at| [IoSlice::new(&buffers[at][..lengths[at]])]);
-        let sent =
-            sendmmsg(descriptor, &mut outgoing, &parts[..received], &clients[..received], [], MsgFlags::empty());
+        let sent = sendmmsg(descriptor, &mut outgoing, &parts[..received], &clients[..received], [], MsgFlags::empty());
         // A client that is gone is reported here, and is nobody's loss.
         let _ = sent;
     }

@@ -5,6 +5,7 @@
 //! them. `tests/bench/run` builds the release binaries and runs all of them.
 #![expect(clippy::print_stdout, reason = "printing figures is what this is for")]
 
+mod changes;
 mod echo;
 mod existing;
 mod fsync;
@@ -14,6 +15,7 @@ mod pair;
 mod probe;
 mod servers;
 mod spread;
+mod steady;
 
 use servers::Effort;
 use std::{fmt::Display, process::exit, str::FromStr};
@@ -23,12 +25,14 @@ names: servers servers-million servers-tcp changes fsync pair pair-million exist
 
 fn main() {
     let mut effort = Effort { rounds: 5, seconds: 3 };
+    let mut pace = 0;
     let mut names = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--rounds" => effort.rounds = number(arguments.next()),
             "--seconds" => effort.seconds = number(arguments.next()),
+            "--changes-per-second" => pace = number(arguments.next()),
             // How the benchmarks start it, in a process of its own.
             "echo" => return echo::run(number(arguments.next()), number(arguments.next())),
             _ => names.push(argument),
@@ -42,6 +46,7 @@ fn main() {
             "servers" => servers::udp(10_000, effort),
             "servers-million" => servers::udp(1_000_000, effort),
             "servers-tcp" => servers::tcp(10_000, effort),
+            "changes" => changes::run(effort, pace),
             "fsync" => fsync::run(),
             "pair" => pair::run(10_000),
             "pair-million" => pair::run(1_000_000),

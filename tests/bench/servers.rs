@@ -4,12 +4,12 @@
 //! that is slower for a while then is so for all of them. All servers stay up throughout; who is not asked takes no time.
 
 mod cost;
-mod dnsperf;
+pub(crate) mod dnsperf;
 mod others;
 mod ours;
 mod server;
-mod table;
-mod zone;
+pub(crate) mod table;
+pub(crate) mod zone;
 
 use dnsperf::{Report, Way};
 use server::Server;
@@ -77,7 +77,10 @@ fn cores() -> usize {
 
 fn introduce(way: Way, effort: Effort) {
     let Effort { rounds, seconds } = effort;
-    println!("{rounds} rounds, {seconds} s for each server and round: `dnsperf {}`.\n", dnsperf::arguments(way).join(" "));
+    println!(
+        "{rounds} rounds, {seconds} s for each server and round: `dnsperf {}`.\n",
+        dnsperf::arguments(way).join(" ")
+    );
 }
 
 /// Starts a server some times, and checks that it serves the zone; the seconds from each start to the first answer.
@@ -142,7 +145,8 @@ fn print_samples(servers: &[Server], samples: &[Vec<Sample>], references: &[&str
             let to = move |other: &Vec<Sample>| own.iter().zip(other).map(|(own, other)| of(own) / of(other)).collect();
             references.iter().map(move |name| spread(&to(reference(name)) as &Vec<f64>))
         };
-        let mut row = vec![server.name.to_owned(), format!("{:.0} k", figure(rate) / 1e3), format!("{:.2}", figure(cost))];
+        let mut row =
+            vec![server.name.to_owned(), format!("{:.0} k", figure(rate) / 1e3), format!("{:.2}", figure(cost))];
         row.extend(ratios(cost));
         row.extend(ratios(rate));
         row.push(own.iter().map(|sample| sample.report.lost).sum::<u64>().to_string());

@@ -1,7 +1,10 @@
 //! Servers that are not ours, each as its manual tells to set it up for this machine: a process or thread for each core, a
 //! socket for each of them, no limits on the rate of answers, nothing in replies that was not asked for.
 
-use super::{server::Server, zone::{APEX, Zone}};
+use super::{
+    server::Server,
+    zone::{APEX, Zone},
+};
 use crate::echo;
 use dnsplane_tests::ports::Ports;
 use std::{fs, net::SocketAddr, path::Path, process::Command};

@@ -102,7 +102,11 @@ pub(crate) fn check(name: &str, zone: Zone, ask: impl Fn(&Question) -> io::Resul
         for (question, code) in [(format!("none-{number}.{APEX}"), "NXDomain"), (record.name, "NoError")] {
             let reply = ask(&Question::new(&question, "AAAA")).unwrap_or_else(|error| panic!("{name}: {error}"));
             let authority = reply.authorities().len();
-            assert_eq!((format!("{:?}", reply.code()), reply.answers().len(), authority), (code.into(), 0, 1), "{name}");
+            assert_eq!(
+                (format!("{:?}", reply.code()), reply.answers().len(), authority),
+                (code.into(), 0, 1),
+                "{name}"
+            );
         }
     }
 }

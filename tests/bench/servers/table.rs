@@ -40,6 +40,10 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 
 /// The median with the smallest and the largest of the rounds.
 pub(crate) fn spread(values: &[f64]) -> String {
+    if values.iter().all(|value| *value == 1.0) {
+        // A ratio to itself.
+        return "1".to_owned();
+    }
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     format!("**{:.2}** ({least:.2}–{most:.2})", median(values.iter().copied()))
