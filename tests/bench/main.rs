@@ -13,6 +13,7 @@ mod load;
 mod million;
 mod pair;
 mod probe;
+mod profile;
 mod servers;
 mod spread;
 mod steady;
@@ -20,8 +21,8 @@ mod steady;
 use servers::Effort;
 use std::{fmt::Display, process::exit, str::FromStr};
 
-const USAGE: &str = "usage: bench [--rounds N] [--seconds N] NAME …
-names: servers servers-million servers-tcp changes fsync pair pair-million existing million";
+const USAGE: &str = "usage: bench [--rounds N] [--seconds N] [--changes-per-second N] NAME …
+names: servers servers-million servers-tcp changes profile fsync pair pair-million existing million";
 
 fn main() {
     let mut effort = Effort { rounds: 5, seconds: 3 };
@@ -47,6 +48,7 @@ fn main() {
             "servers-million" => servers::udp(1_000_000, effort),
             "servers-tcp" => servers::tcp(10_000, effort),
             "changes" => changes::run(effort, pace),
+            "profile" => profile::run(10_000, effort),
             "fsync" => fsync::run(),
             "pair" => pair::run(10_000),
             "pair-million" => pair::run(1_000_000),

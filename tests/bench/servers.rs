@@ -71,6 +71,13 @@ pub(crate) fn tcp(names: u32, effort: Effort) {
     print_samples(&servers, &samples, &["NSD", "Knot", "Unbound"]);
 }
 
+/// Our data plane, serving the zone.
+pub(crate) fn start_ours(zone: Zone) -> Server {
+    let mut server = ours::ours(zone, cores());
+    start(&mut server, zone, Way::Udp);
+    server
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
