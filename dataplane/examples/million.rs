@@ -36,6 +36,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{what:<16} {:>6.0} ns an answer ({answered} answers)", (on_core()? - begun) / 2e6);
     }
 
+    let queries = (0..names.min(1 << 16)).map(|at| query(&format!("host{}.lab.test", scatter(at) % names)));
+    let queries = queries.collect::<Result<Vec<_>, _>>()?;
+    for size in [1, 2, 3, 4, 8, 64] {
+        let (mut reply, mut answered) = (Vec::with_capacity(1 << 16), 0u64);
+        let begun = on_core()?;
+        for batch in queries.chunks(size).cycle().take(2_000_000 / size) {
+            snapshot.warm(batch.iter().map(|query| &query[12..query.len() - 4]));
+            reply.clear();
+            for query in batch {
+                answered += u64::from(answer(query, &asker, &snapshot, &mut reply) != Outcome::Dropped);
+            }
+        }
+        println!("hit, {size:>2} at once    {:>6.0} ns an answer ({answered} answers)", (on_core()? - begun) / 2e6);
+    }
+
     let begun = Instant::now();
     let mut changed = snapshot.clone();
     for number in 0..1000 {

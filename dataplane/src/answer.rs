@@ -4,23 +4,28 @@
 //! What is tried, in this order: not a question for us; a name of a local zone; a loose name; REFUSED. A query for an
 //! existing record set costs one lookup and one copy, and allocates nothing as long as `reply` has the capacity.
 
+mod alias;
+mod lookup;
+mod referral;
+mod targets;
+
 use crate::{
     cookie::Cookies,
-    encode::{Encoder, Rcode, Section, Truncated},
-    message::{HEADER, Header, Query, Question},
-    snapshot::{Entry, Set, Snapshot, Zone},
+    encode::{Encoder, Rcode},
+    message::{Header, Query, Question},
+    snapshot::Snapshot,
 };
 use dnsplane_proto::RecordType;
-use std::net::IpAddr;
+use lookup::Lookup;
+use std::{net::IpAddr, time::Duration};
 
 /// UDP messages without EDNS (RFC 1035 §4.2.1).
 const PLAIN_UDP: u16 = 512;
 /// What the length in front of a TCP message can say (RFC 1035 §4.2.2).
 const MAX_TCP: usize = u16::MAX as usize;
-/// CNAMEs followed for one question. A chain that goes on ends there; a resolver asks again for the last name.
-const MAX_CHAIN: usize = 16;
-const MAX_NAME: usize = 255;
 const CLASS_IN: u16 = 1;
+/// How long a TCP connection may be silent (RFC 7766 §6.2.3 asks for seconds). Clients that ask are told (RFC 7828).
+pub(crate) const TCP_IDLE: Duration = Duration::from_secs(10);
 
 /// How the query came, which decides how long the reply may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +67,8 @@ pub struct Replied {
     pub rcode: Rcode,
     /// The name exists, the type does not (RFC 2308 §2.2).
     pub nodata: bool,
+    /// The name is below a zone cut: others have the answer (RFC 1034 §4.3.2).
+    pub referral: bool,
     /// A record set was left out: TC is set.
     pub truncated: bool,
 }
@@ -84,7 +91,7 @@ pub fn answer(query: &[u8], asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut 
         return Outcome::Dropped;
     };
     Outcome::Replied(if header.opcode() == 0 {
-        reply_to(query, header, asker.transport, snapshot, reply)
+        reply_to(query, header, asker, snapshot, reply)
     } else {
         // The question of a NOTIFY or UPDATE is repeated if it can be read; what follows it is not looked at.
         let question = Question::parse(query).map_or(&[][..], |question| question.wire);
@@ -92,17 +99,11 @@ pub fn answer(query: &[u8], asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut 
     })
 }
 
-fn reply_to(
-    query: &[u8],
-    header: Header<'_>,
-    transport: Transport,
-    snapshot: &Snapshot,
-    reply: &mut Vec<u8>,
-) -> Replied {
+fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut Vec<u8>) -> Replied {
     let Ok(query) = Query::parse(query) else {
         return conclude(Encoder::new(reply, header, &[]), Branch::Invalid, Rcode::FormErr);
     };
-    let rules = &snapshot.rules;
+    let (rules, transport) = (&snapshot.rules, asker.transport);
     let mut encoder = Encoder::new(reply, header, query.question.wire);
     let limit = match (transport, query.edns) {
         (Transport::Tcp, _) => MAX_TCP,
@@ -110,7 +111,7 @@ fn reply_to(
         // Sizes below 512 mean 512 (RFC 6891 §6.2.3).
         (Transport::Udp, Some(edns)) => usize::from(edns.payload.max(PLAIN_UDP).min(rules.max_udp_payload)),
     };
-    encoder.limit(limit, query.edns.as_ref(), rules.max_udp_payload);
+    encoder.limit(limit, query.edns.as_ref(), asker, rules.max_udp_payload);
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return conclude(encoder, Branch::Invalid, Rcode::BadVers);
     }
@@ -121,7 +122,7 @@ fn reply_to(
     if !rules.local_records {
         return conclude(encoder, Branch::Refused, Rcode::Refused);
     }
-    Lookup { snapshot, kind: query.question.kind, encoder }.run(&query.question)
+    Lookup::new(snapshot, query.question.kind, encoder).run(&query.question)
 }
 
 /// Questions that no lookup can answer.
@@ -140,151 +141,7 @@ fn refusal(question: &Question<'_>, transport: Transport, refuse_any: bool) -> O
 }
 
 fn conclude(encoder: Encoder<'_>, branch: Branch, rcode: Rcode) -> Replied {
-    Replied { branch, rcode, nodata: false, truncated: encoder.finish(rcode) }
-}
-
-/// The search for one question (RFC 1034 §4.3.2).
-struct Lookup<'s, 'r> {
-    snapshot: &'s Snapshot,
-    kind: RecordType,
-    encoder: Encoder<'r>,
-}
-
-/// Where a step of the search ended.
-enum Step<'s> {
-    /// The reply is complete.
-    Done { rcode: Rcode, nodata: bool },
-    /// An alias: go on with this name, which the reply holds at this offset.
-    Follow { target: &'s [u8], at: usize },
-    /// Neither a zone of ours nor a loose name.
-    NotOurs,
-}
-
-impl<'s> Lookup<'s, '_> {
-    fn run(mut self, question: &Question<'_>) -> Replied {
-        let mut name = LowerName::new(question.name);
-        let mut at = HEADER;
-        let mut seen = [&[][..]; MAX_CHAIN];
-        for hop in 0..=MAX_CHAIN {
-            match self.step(name.as_bytes(), at) {
-                Step::Done { rcode, nodata } => return self.done(rcode, nodata),
-                Step::Follow { target, at: target_at } if hop < MAX_CHAIN => {
-                    name = LowerName::new(target);
-                    at = target_at;
-                    // A chain that bites its own tail ends where it would repeat itself.
-                    let repeats = |earlier: &&[u8]| earlier.eq_ignore_ascii_case(target);
-                    if question.name.eq_ignore_ascii_case(target) || seen[..hop].iter().any(repeats) {
-                        return self.done(Rcode::NoError, false);
-                    }
-                    seen[hop] = target;
-                }
-                Step::NotOurs if hop == 0 => return conclude(self.encoder, Branch::Refused, Rcode::Refused),
-                // The alias leaves local data, or goes on for too long: the client gets what there is.
-                Step::Follow { .. } | Step::NotOurs => return self.done(Rcode::NoError, false),
-            }
-        }
-        self.done(Rcode::NoError, false)
-    }
-
-    fn done(self, rcode: Rcode, nodata: bool) -> Replied {
-        Replied { nodata, ..conclude(self.encoder, Branch::Local, rcode) }
-    }
-
-    /// One name of the chain. `at` is where the reply holds it.
-    #[inline]
-    fn step(&mut self, name: &[u8], at: usize) -> Step<'s> {
-        let snapshot = self.snapshot;
-        let Some(entry) = snapshot.find(name) else {
-            return match snapshot.zone_of(name) {
-                Some(zone) => self.negative(zone, at, Rcode::NxDomain),
-                None => Step::NotOurs,
-            };
-        };
-        if let Some(set) = self.wanted(&entry) {
-            self.encoder.authoritative();
-            let _ = self.encoder.set(Section::Answer, at, &set);
-            return Step::Done { rcode: Rcode::NoError, nodata: false };
-        }
-        if let Some(alias) = entry.is_alias().then(|| entry.set(RecordType::CNAME)).flatten() {
-            return self.follow(&alias, at);
-        }
-        match snapshot.zone_of(name) {
-            Some(zone) => self.negative(zone, at, Rcode::NoError),
-            None if entry.is_empty_non_terminal() || !snapshot.rules.missing_type_is_nodata => Step::NotOurs,
-            None => {
-                self.encoder.authoritative();
-                Step::Done { rcode: Rcode::NoError, nodata: true }
-            }
-        }
-    }
-
-    /// The set that answers the question. ANY gets one set, the alias if there is one (RFC 8482 §4.1).
-    #[inline]
-    fn wanted(&self, entry: &Entry<'s>) -> Option<Set<'s>> {
-        if self.kind == RecordType::ANY {
-            return entry.set(RecordType::CNAME).or_else(|| entry.sets().next());
-        }
-        entry.set(self.kind)
-    }
-
-    /// Adds the alias. Should there be several, which RFC 2181 §10.1 forbids, the first one counts.
-    fn follow(&mut self, alias: &Set<'s>, at: usize) -> Step<'s> {
-        self.encoder.authoritative();
-        let target = alias.records().next().and_then(|record| Some((record, record.get(RDATA_AT..)?)));
-        let Some((record, target)) = target else {
-            return Step::NotOurs;
-        };
-        match self.encoder.set(Section::Answer, at, &Set { count: 1, wire: record, ..*alias }) {
-            Ok(start) => Step::Follow { target, at: start + RDATA_AT },
-            Err(Truncated) => Step::Done { rcode: Rcode::NoError, nodata: false },
-        }
-    }
-
-    /// NXDOMAIN or NODATA: the SOA says for how long (RFC 2308 §3, §5).
-    fn negative(&mut self, zone: Zone<'s>, at: usize, rcode: Rcode) -> Step<'s> {
-        self.encoder.authoritative();
-        let soa = zone.apex.set(RecordType::SOA);
-        if let Some((soa, record)) = soa.and_then(|soa| Some((soa, soa.records().next()?))) {
-            let soa = Set { count: 1, wire: record, ..soa };
-            if let Ok(start) = self.encoder.set(Section::Authority, at + zone.offset, &soa) {
-                self.encoder.set_ttl(start, negative_ttl(record));
-            }
-        }
-        Step::Done { rcode, nodata: rcode == Rcode::NoError }
-    }
-}
-
-/// Where RDATA starts in a stored record.
-const RDATA_AT: usize = crate::snapshot::entry::RECORD_HEADER;
-
-/// The lower of the SOA's own TTL and its MINIMUM field (RFC 2308 §5).
-fn negative_ttl(soa: &[u8]) -> u32 {
-    let ttl = soa.get(6..10).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_be_bytes);
-    let minimum = soa.last_chunk().map_or(0, |octets| u32::from_be_bytes(*octets));
-    ttl.min(minimum)
-}
-
-/// A name as the index knows it: names compare without case (RFC 1035 §2.3.3, RFC 4343). On the stack.
-struct LowerName {
-    octets: [u8; MAX_NAME],
-    length: usize,
-}
-
-impl LowerName {
-    #[inline]
-    fn new(wire: &[u8]) -> Self {
-        let mut octets = [0; MAX_NAME];
-        let length = wire.len().min(MAX_NAME);
-        octets[..length].copy_from_slice(&wire[..length]);
-        // Length octets are at most 63, so they are not letters and stay as they are.
-        octets[..length].make_ascii_lowercase();
-        Self { octets, length }
-    }
-
-    #[inline]
-    fn as_bytes(&self) -> &[u8] {
-        &self.octets[..self.length]
-    }
+    Replied { branch, rcode, nodata: false, referral: false, truncated: encoder.finish(rcode) }
 }
 
 #[cfg(test)]

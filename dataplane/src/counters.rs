@@ -55,6 +55,10 @@ counters! {
     notimp,
     /// Replies BADVERS.
     badvers,
+    /// Replies YXDOMAIN: a DNAME would make the name too long.
+    yxdomain,
+    /// Replies that point to other servers: the name is below a zone cut.
+    referrals,
     /// Replies with TC.
     truncated,
     /// Messages without a reply: not queries.
@@ -111,6 +115,7 @@ impl Counters {
             self.answered_local.increment();
         }
         match replied.rcode {
+            Rcode::NoError if replied.referral => self.referrals.increment(),
             Rcode::NoError if replied.nodata => self.nodata.increment(),
             Rcode::NoError => {}
             Rcode::FormErr => self.formerr.increment(),
@@ -118,6 +123,7 @@ impl Counters {
             Rcode::NotImp => self.notimp.increment(),
             Rcode::Refused => self.refused.increment(),
             Rcode::BadVers => self.badvers.increment(),
+            Rcode::YxDomain => self.yxdomain.increment(),
         }
         if replied.truncated {
             self.truncated.increment();
@@ -178,7 +184,7 @@ mod tests {
     fn each_reply_is_counted_by_what_it_says() {
         let counters = Counters::default();
         let replied = |branch, rcode, nodata| {
-            counters.count(Outcome::Replied(Replied { branch, rcode, nodata, truncated: false }));
+            counters.count(Outcome::Replied(Replied { branch, rcode, nodata, referral: false, truncated: false }));
         };
         replied(Branch::Local, Rcode::NoError, false);
         replied(Branch::Local, Rcode::NoError, true);

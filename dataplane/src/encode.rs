@@ -3,13 +3,16 @@
 //! A message starts where the output ends, so that TCP can put many replies into one buffer. Room for our OPT record is
 //! set aside first: a reply that had to be truncated still says which EDNS we speak (RFC 6891 §7).
 
+mod opt;
+
 use crate::{
+    answer::Asker,
     message::{Edns, HEADER, Header},
     snapshot::{Set, entry::RECORD_HEADER},
+    wire_name,
 };
+use opt::Opt;
 
-/// An OPT record without options: root, type, payload, extended RCODE and flags, length.
-const OPT: usize = 11;
 /// The highest offset that a compression pointer can name (RFC 1035 §4.1.4).
 const MAX_POINTER: usize = 0x3fff;
 const QUESTION_AT: usize = HEADER;
@@ -28,15 +31,19 @@ pub enum Rcode {
     NotImp = 4,
     /// We do not answer this.
     Refused = 5,
+    /// A name that a DNAME would lead to is too long (RFC 6672 §2.2).
+    YxDomain = 6,
     /// An EDNS version that we do not speak.
     BadVers = 16,
 }
 
-/// A section of a reply that records go to.
+/// A section of a reply that records go to. Records are added in the order of the sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Answer = 0,
     Authority = 1,
+    /// What does not fit here is left out without a word (RFC 2181 §9).
+    Additional = 2,
 }
 
 /// A record set did not fit. The reply says so with TC.
@@ -49,10 +56,10 @@ pub(crate) struct Encoder<'a> {
     start: usize,
     /// Octets that the message may take, OPT not counted.
     limit: usize,
-    counts: [u16; 2],
+    counts: [u16; 3],
     authoritative: bool,
     truncated: bool,
-    opt: Option<[u8; OPT]>,
+    opt: Option<Opt>,
 }
 
 impl<'a> Encoder<'a> {
@@ -64,15 +71,13 @@ impl<'a> Encoder<'a> {
         out.extend_from_slice(&[id_high, id_low, header.opcode_and_rd() | QR, header.checking_disabled()]);
         out.extend_from_slice(&[0, u8::from(!question.is_empty()), 0, 0, 0, 0, 0, 0]);
         out.extend_from_slice(question);
-        Self { out, start, limit: usize::MAX, counts: [0; 2], authoritative: false, truncated: false, opt: None }
+        Self { out, start, limit: usize::MAX, counts: [0; 3], authoritative: false, truncated: false, opt: None }
     }
 
     /// Limits the whole message to so many octets, and adds an OPT record if the client sent one (RFC 6891 §6.1.1).
-    pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns>, our_payload: u16) {
-        let [high, low] = our_payload.to_be_bytes();
-        // DO is repeated (RFC 3225 §3); version and all other flags are zero.
-        self.opt = client.map(|edns| [0, 0, 41, high, low, 0, 0, u8::from(edns.dnssec_ok) << 7, 0, 0, 0]);
-        self.limit = octets - if client.is_some() { OPT } else { 0 };
+    pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, our_payload: u16) {
+        self.opt = client.map(|edns| Opt::new(edns, asker, our_payload));
+        self.limit = octets.saturating_sub(self.opt.as_ref().map_or(0, Opt::length));
     }
 
     /// AA (RFC 1035 §4.1.1).
@@ -85,15 +90,36 @@ impl<'a> Encoder<'a> {
     pub(crate) fn set(&mut self, section: Section, owner: usize, set: &Set<'_>) -> Result<usize, Truncated> {
         let at = self.out.len() - self.start;
         if at + set.wire.len() > self.limit || owner > MAX_POINTER {
-            self.truncated = true;
+            self.truncated |= section != Section::Additional;
             return Err(Truncated);
         }
         self.out.extend_from_slice(set.wire);
+        // What fits into a message is far from 65,535 records.
         self.counts[section as usize] += set.count;
         if owner != QUESTION_AT {
             self.point_to(at, owner);
         }
         Ok(at)
+    }
+
+    /// DO: the client wants DNSSEC records (RFC 3225).
+    pub(crate) fn wants_dnssec(&self) -> bool {
+        self.opt.as_ref().is_some_and(Opt::dnssec_ok)
+    }
+
+    /// TC: something that the client needs was left out.
+    pub(crate) fn truncate(&mut self) {
+        self.truncated = true;
+    }
+
+    /// The uncompressed name at this offset of the message; the root if there is none.
+    pub(crate) fn name_at(&self, offset: usize) -> &[u8] {
+        self.out.get(self.start + offset..).and_then(wire_name::split).unwrap_or(&[0])
+    }
+
+    /// The message so far, from this offset on.
+    pub(crate) fn written(&self, offset: usize) -> &[u8] {
+        self.out.get(self.start + offset..).unwrap_or_default()
     }
 
     /// Overwrites the TTL of the record at this offset.
@@ -105,16 +131,16 @@ impl<'a> Encoder<'a> {
     /// Completes the reply.
     pub(crate) fn finish(self, rcode: Rcode) -> bool {
         let code = rcode as u16;
-        if let Some(mut opt) = self.opt {
-            opt[5] = (code >> 4) as u8;
-            self.out.extend_from_slice(&opt);
+        if let Some(opt) = &self.opt {
+            opt.write(self.out, rcode);
         }
         let header = &mut self.out[self.start..self.start + HEADER];
         header[2] |= u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1;
         header[3] |= code as u8 & 0x0f;
-        header[6..8].copy_from_slice(&self.counts[0].to_be_bytes());
-        header[8..10].copy_from_slice(&self.counts[1].to_be_bytes());
-        header[11] = u8::from(self.opt.is_some());
+        let [answers, authorities, additionals] = self.counts;
+        for (at, count) in [(6, answers), (8, authorities), (10, additionals + u16::from(self.opt.is_some()))] {
+            header[at..at + 2].copy_from_slice(&count.to_be_bytes());
+        }
         self.truncated
     }
 

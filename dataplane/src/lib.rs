@@ -19,6 +19,7 @@ pub mod listen;
 pub mod message;
 mod run;
 pub mod snapshot;
+mod wire_name;
 
 pub use answer::{Asker, Outcome, Transport, answer};
 pub use builder::Builder;

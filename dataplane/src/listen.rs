@@ -4,6 +4,7 @@
 //! An address that cannot be bound does not keep the others from answering; it is tried again each second, and why it
 //! failed is said once in the log and in every report.
 
+mod batch;
 mod tcp;
 mod udp;
 

@@ -4,11 +4,15 @@
 //! Compression pointers are legal in names behind the question (RFC 1035 §4.1.4); those names are stepped over without
 //! being followed, so no packet can make us loop. In the question there is nothing before it that a pointer could mean.
 
+mod edns;
+
+pub use edns::{Cookie, Edns};
+
+use crate::wire_name::{self, MAX_NAME};
 use dnsplane_proto::RecordType;
 
 /// Octets of a message header (RFC 1035 §4.1.1).
 pub(crate) const HEADER: usize = 12;
-const MAX_NAME: usize = 255;
 const MAX_LABEL: u8 = 63;
 /// Type, class, TTL and RDATA length behind an owner name.
 const RECORD_FIXED: usize = 10;
@@ -67,7 +71,7 @@ pub struct Query<'a> {
     /// Its question.
     pub question: Question<'a>,
     /// What its OPT record says, if it has one.
-    pub edns: Option<Edns>,
+    pub edns: Option<Edns<'a>>,
 }
 
 /// Name, type and class (RFC 1035 §4.1.2).
@@ -83,17 +87,6 @@ pub struct Question<'a> {
     pub wire: &'a [u8],
 }
 
-/// What an OPT record says (RFC 6891 §6.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edns {
-    /// Largest UDP message the client takes.
-    pub payload: u16,
-    /// We speak version 0.
-    pub version: u8,
-    /// DO: the client wants DNSSEC records (RFC 3225).
-    pub dnssec_ok: bool,
-}
-
 impl<'a> Query<'a> {
     /// Reads a message whose header says that it is a query.
     pub fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
@@ -107,7 +100,11 @@ impl<'a> Query<'a> {
         // IXFR sends an SOA in the authority section (RFC 1995 §3); nothing before the additional section concerns us.
         // Each record takes at least eleven octets, so the counts cannot make this loop longer than the message.
         for _ in 0..u32::from(answers) + u32::from(authorities) {
-            rest = Record::split(rest)?.1;
+            let (record, after) = Record::split(rest)?;
+            if record.kind == RecordType::OPT {
+                return Err(Malformed); // it belongs to the additional section (RFC 6891 §6.1.1)
+            }
+            rest = after;
         }
         let mut edns = None;
         for _ in 0..additionals {
@@ -125,7 +122,7 @@ impl<'a> Question<'a> {
     /// The question right behind the header.
     pub(crate) fn parse(message: &'a [u8]) -> Result<Self, Malformed> {
         let bytes = message.get(HEADER..).ok_or(Malformed)?;
-        let end = plain_name(bytes)?;
+        let end = wire_name::split(bytes).ok_or(Malformed)?.len();
         let [kind_high, kind_low, class_high, class_low] = *bytes[end..].first_chunk::<4>().ok_or(Malformed)?;
         Ok(Self {
             name: &bytes[..end],
@@ -133,23 +130,6 @@ impl<'a> Question<'a> {
             class: u16::from_be_bytes([class_high, class_low]),
             wire: &bytes[..end + 4],
         })
-    }
-}
-
-impl Edns {
-    fn parse(record: &Record<'_>) -> Result<Self, Malformed> {
-        let [_, version, flags, _] = record.ttl;
-        if record.owner != [0] {
-            return Err(Malformed); // RFC 6891 §6.1.2: the owner is the root
-        }
-        // Options must fill the RDATA; which ones they are does not matter (RFC 6891 §6.1.2).
-        let mut options = record.rdata;
-        while !options.is_empty() {
-            let length = options.get(2..4).ok_or(Malformed)?;
-            let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-            options = options.get(4 + length..).ok_or(Malformed)?;
-        }
-        Ok(Self { payload: record.class, version, dnssec_ok: flags & 0x80 != 0 })
     }
 }
 
@@ -172,23 +152,6 @@ impl<'a> Record<'a> {
         let kind = RecordType(u16::from_be_bytes([kind_high, kind_low]));
         Ok((Self { owner, kind, class: u16::from_be_bytes([class_high, class_low]), ttl, rdata }, rest))
     }
-}
-
-/// Length of the uncompressed name at the start of `bytes` (RFC 1035 §3.1, §2.3.4).
-#[inline]
-fn plain_name(bytes: &[u8]) -> Result<usize, Malformed> {
-    let mut at = 0;
-    loop {
-        match *bytes.get(at).ok_or(Malformed)? {
-            0 => break,
-            length @ 1..=MAX_LABEL => at += usize::from(length) + 1,
-            _ => return Err(Malformed),
-        }
-        if at >= MAX_NAME {
-            return Err(Malformed);
-        }
-    }
-    Ok(at + 1)
 }
 
 /// Length of the name at the start of `bytes`, which may end in a compression pointer. The pointer is not followed.
@@ -227,7 +190,10 @@ mod tests {
         let query = Query::parse(&bytes).expect("well-formed");
         assert_eq!(query.question.name, b"\x03WwW\x00");
         assert_eq!((query.question.kind, query.question.class), (RecordType::A, 1));
-        assert_eq!(query.edns, Some(Edns { payload: 4096, version: 0, dnssec_ok: true }));
+        assert_eq!(
+            query.edns,
+            Some(Edns { payload: 4096, version: 0, dnssec_ok: true, cookie: None, keepalive: false })
+        );
         assert_eq!((query.header.opcode(), query.header.is_response()), (0, false));
     }
 
@@ -250,10 +216,29 @@ mod tests {
             ("two OPT", [1, 0, 0, 2], [QUESTION, OPT, OPT].concat()),
             ("OPT not at the root", [1, 0, 0, 1], [QUESTION, b"\x01a", OPT].concat()),
             ("option cut", [1, 0, 0, 1], [QUESTION, &opt(b"\x00\x0a\x00\x08abc")].concat()),
+            ("client cookie cut", [1, 0, 0, 1], [QUESTION, &opt(b"\x00\x0a\x00\x07abcdefg")].concat()),
+            ("server cookie cut", [1, 0, 0, 1], [QUESTION, &opt(b"\x00\x0a\x00\x0fabcdefgh1234567")].concat()),
+            (
+                "server cookie too long",
+                [1, 0, 0, 1],
+                [QUESTION, &opt(&[&b"\x00\x0a\x00\x29"[..], &[7; 41]].concat())].concat(),
+            ),
+            ("OPT in the answer section", [1, 1, 0, 0], [QUESTION, OPT].concat()),
+            ("OPT in the authority section", [1, 0, 1, 0], [QUESTION, OPT].concat()),
             ("option header cut", [1, 0, 0, 1], [QUESTION, &opt(b"\x00\x0a\x00")].concat()),
         ] {
             assert_eq!(Query::parse(&message(counts, &rest)).err(), Some(Malformed), "{why}");
         }
+    }
+
+    #[test]
+    fn rfc7873_s4_a_cookie_is_the_clients_and_perhaps_ours() {
+        let options = b"\x00\x0b\x00\x00\x00\x0a\x00\x10abcdefgh12345678";
+        let opt = [&OPT[..9], &[0, options.len() as u8], options].concat();
+        let bytes = message([1, 0, 0, 1], &[QUESTION, &opt].concat());
+        let edns = Query::parse(&bytes).expect("fine").edns.expect("there");
+        assert_eq!(edns.cookie, Some(Cookie { client: b"abcdefgh", server: b"12345678" }));
+        assert!(edns.keepalive);
     }
 
     #[test]

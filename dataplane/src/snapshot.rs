@@ -3,10 +3,14 @@
 //! Every ancestor of a name that owns records has an entry too, with the number of its children. So "exists but has no
 //! such type" and "does not exist" are told apart by one lookup, and stay so while names come and go below a name.
 
+pub(crate) mod authority;
 pub(crate) mod entry;
 pub(crate) mod index;
+pub(crate) mod marks;
 pub(crate) mod shard;
+mod warm;
 
+pub(crate) use authority::{Authority, Obstacle, Zone};
 pub use entry::{Entry, Set, Sets};
 
 use dnsplane_proto::{Generation, Settings};
@@ -54,18 +58,6 @@ impl Snapshot {
         self.index.find(name)
     }
 
-    /// The zone that a name belongs to: the deepest SOA at or above it.
-    pub fn zone_of(&self, name: &[u8]) -> Option<Zone<'_>> {
-        let mut offset = 0;
-        loop {
-            let suffix = name.get(offset..).filter(|suffix| !suffix.is_empty())?;
-            if let Some(apex) = self.find(suffix).filter(Entry::is_apex) {
-                return Some(Zone { apex, offset });
-            }
-            offset += usize::from(suffix[0]) + 1;
-        }
-    }
-
     /// All names that have an entry, in no order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.index.iter()
@@ -81,15 +73,6 @@ impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot").field("generation", &self.generation).field("records", &self.records).finish()
     }
-}
-
-/// Where a zone starts, as seen from a name inside it.
-#[derive(Clone, Copy)]
-pub struct Zone<'a> {
-    /// The entry that holds the SOA.
-    pub apex: Entry<'a>,
-    /// Octets of the name before the apex.
-    pub offset: usize,
 }
 
 impl From<&Settings> for Rules {

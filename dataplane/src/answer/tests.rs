@@ -1,6 +1,9 @@
 //! Claims about replies, one table per paragraph, and properties that hold for any bytes. Replies are read by
 //! hickory-proto, which shares no code with us.
 
+mod edns;
+mod tree;
+
 use super::*;
 use crate::{Builder, snapshot::Rules};
 use dnsplane_proto::{Generation, Name, RecordData, RecordSet};
@@ -224,7 +227,7 @@ fn loops_and_long_chains_of_aliases_end() {
     let chain: Vec<_> = names.windows(2).map(|pair| (pair[0].as_str(), RecordType::CNAME, 1, wire(&pair[1]))).collect();
     let question = Ask { transport: Transport::Tcp, ..ask(&names[0], RecordType::A) };
     let answers = question.message(&serve(Rules::default(), &chain)).answers.len();
-    assert_eq!(answers, MAX_CHAIN + 1, "the last one is given but not followed");
+    assert_eq!(answers, lookup::MAX_CHAIN + 1, "the last one is given but not followed");
 }
 
 #[test]

@@ -3,13 +3,15 @@
 //! ```text
 //! head    magic, format, shards, seed, probe, session, number, records
 //! table   each shard: octets of its blob, slots, entries, holes, CRC-32
-//!         CRC-32 of head and table
+//! marks   where zones, cuts and wildcards are: three counts for each number of labels
+//!         CRC-32 of everything so far
 //! shards  blob, slots
 //! ```
 //! All integers are little-endian. Reading is one pass without looking at a single record, unless this build hashes names
 //! otherwise than the one that wrote the file (see [`index::probe`]); then every record is put into a new index.
 
 use super::{FileError, write_aside};
+use crate::wire_name::MAX_LABELS;
 use crate::{
     Builder,
     builder::Unusable,
@@ -17,6 +19,7 @@ use crate::{
         Rules, Snapshot,
         entry::RECORD_HEADER,
         index::{self, Index, SHARDS},
+        marks::Marks,
         shard::{Parts, Shard},
     },
 };
@@ -28,14 +31,16 @@ use std::{
 };
 
 const MAGIC: &[u8; 8] = b"dnspbase";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const HEAD: usize = 56;
 const ROW: usize = 20;
 const TABLE_END: usize = HEAD + SHARDS * ROW;
+const DEPTHS: usize = MAX_LABELS + 1;
+const MARKS_END: usize = TABLE_END + 3 * DEPTHS * 4;
 
 pub(super) fn write(path: &Path, snapshot: &Snapshot) -> Result<u64, FileError> {
     let Snapshot { generation, index, records, .. } = snapshot;
-    let mut head = Vec::with_capacity(TABLE_END + 4);
+    let mut head = Vec::with_capacity(MARKS_END + 4);
     head.extend_from_slice(MAGIC);
     head.extend_from_slice(&FORMAT.to_le_bytes());
     head.extend_from_slice(&(SHARDS as u32).to_le_bytes());
@@ -49,6 +54,9 @@ pub(super) fn write(path: &Path, snapshot: &Snapshot) -> Result<u64, FileError> 
         let lengths = [parts.blob.len() as u32, parts.slots.len() as u32, parts.entries, parts.holes, checksum];
         lengths.iter().for_each(|word| head.extend_from_slice(&word.to_le_bytes()));
         size += parts.blob.len() + slots.len();
+    }
+    for count in index.marks().parts().into_iter().flatten() {
+        head.extend_from_slice(&count.to_le_bytes());
     }
     head.extend_from_slice(&crc32fast::hash(&head).to_le_bytes());
     write_aside(path, |file| {
@@ -76,10 +84,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Snapshot>, FileError> {
 
 fn read_from(mut file: impl Read, length: u64, path: &Path) -> Result<Snapshot, FileError> {
     let damaged = |what: &str| FileError::damaged(path, what);
-    if length < (TABLE_END + 4) as u64 {
+    if length < (MARKS_END + 4) as u64 {
         return Err(damaged("it is cut short"));
     }
-    let head = take(&mut file, TABLE_END, path)?;
+    let head = take(&mut file, MARKS_END, path)?;
     let checksum = take(&mut file, 4, path)?;
     let head = Head { bytes: &head };
     if !head.bytes.starts_with(MAGIC) {
@@ -93,7 +101,7 @@ fn read_from(mut file: impl Read, length: u64, path: &Path) -> Result<Snapshot, 
     }
     let rows = || (0..SHARDS).map(|at| std::array::from_fn::<u32, 5, _>(|word| head.word(HEAD + at * ROW + word * 4)));
     let expected: u64 = rows().map(|[blob, slots, ..]| u64::from(blob) + 4 * u64::from(slots)).sum();
-    if length != (TABLE_END + 4) as u64 + expected {
+    if length != (MARKS_END + 4) as u64 + expected {
         return Err(damaged("its length is not what its head says"));
     }
     let mut shards = Vec::with_capacity(SHARDS);
@@ -106,7 +114,8 @@ fn read_from(mut file: impl Read, length: u64, path: &Path) -> Result<Snapshot, 
         shards.push(Shard::from_parts(blob, slots, entries, holes).ok_or_else(|| damaged("a shard is not sound"))?);
     }
     let generation = Generation { session: head.long(32), number: head.long(40) };
-    let index = Index::from_shards(head.long(16), shards);
+    let depths = |kind| std::array::from_fn(|labels| head.word(TABLE_END + (kind * DEPTHS + labels) * 4));
+    let index = Index::from_shards(head.long(16), shards, Marks::from_parts([0, 1, 2].map(depths)));
     let as_stored = Snapshot { generation, rules: Rules::default(), index, records: head.long(48) };
     if index::probe(head.long(16)) == head.long(24) {
         return Ok(as_stored);

@@ -2,13 +2,16 @@
 //!
 //! ```text
 //! 0  name length   u8
-//! 1  flags         u8      APEX: an SOA is here; ALIAS: a CNAME is here
+//! 1  flags         u8      what is here: see [`Flags`]
 //! 2  record sets   u16
-//! 4  children      u32     names directly below this one that have an entry
-//! 8  name                  wire form, lower case
-//!    record sets, each     type u16, records u16, octets u32, then the records
+//! 4  name                  wire form, lower case
+//!    children      u32     names directly below this one that have an entry; only if the flags say so
+//!    record sets, each     type u16, records u16, octets u16, then the records
+//!                          (octets 0xFFFF: the real number follows, u32)
 //!    padding to 4
 //! ```
+//! Most names have no children and one small record set, so every octet here is a megabyte in a large store.
+//!
 //! Integers of ours are little-endian. Records are wire format from the owner on; the owner is always the compression
 //! pointer 0xC00C, which in a reply stands for the name of the question (RFC 1035 §4.1.4).
 
@@ -21,10 +24,65 @@ pub(crate) const RECORD_HEADER: usize = 12;
 /// Entries start at multiples of this, so that a table slot of 24 bits reaches further.
 pub(super) const ALIGN: usize = 4;
 
-const HEADER: usize = 8;
-const SET_HEADER: usize = 8;
-const APEX: u8 = 1;
-const ALIAS: u8 = 2;
+const HEADER: usize = 4;
+const CHILDREN: usize = 4;
+const SET_HEADER: usize = 6;
+/// Sets of this many octets or more have a longer header.
+const LONG: usize = 0xffff;
+const LONG_HEADER: usize = SET_HEADER + 4;
+
+/// What a lookup wants to know of a name before it looks at the record sets.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub(crate) struct Flags(u8);
+
+impl Flags {
+    /// There is an SOA: a zone starts here.
+    const APEX: u8 = 1;
+    /// There is a CNAME.
+    const ALIAS: u8 = 2;
+    /// There are NS records.
+    const SERVERS: u8 = 4;
+    /// There is a DNAME.
+    const REDIRECT: u8 = 8;
+    /// The entry has a place for the number of children.
+    const PARENT: u8 = 16;
+
+    /// Those that [`Marks`](super::marks::Marks) count.
+    pub(crate) fn marks(self) -> (bool, bool) {
+        (self.is_apex(), self.is_break())
+    }
+
+    pub(crate) fn is_apex(self) -> bool {
+        self.0 & Self::APEX != 0
+    }
+
+    /// Another server has what is at and below this name (if it is inside a zone): NS, and no SOA.
+    pub(crate) fn is_cut(self) -> bool {
+        self.0 & (Self::SERVERS | Self::APEX) == Self::SERVERS
+    }
+
+    /// Names below this one are to be found elsewhere.
+    pub(crate) fn is_redirect(self) -> bool {
+        self.0 & Self::REDIRECT != 0
+    }
+
+    pub(crate) fn is_break(self) -> bool {
+        self.is_cut() || self.is_redirect()
+    }
+
+    fn with(self, kind: RecordType) -> Self {
+        Self(
+            self.0
+                | match kind {
+                    RecordType::SOA => Self::APEX,
+                    RecordType::CNAME => Self::ALIAS,
+                    RecordType::NS => Self::SERVERS,
+                    RecordType::DNAME => Self::REDIRECT,
+                    _ => 0,
+                },
+        )
+    }
+}
 
 /// A name that exists: it owns records, or a name below it does (an empty non-terminal, RFC 4592 §2.2.2).
 #[derive(Clone, Copy)]
@@ -57,17 +115,19 @@ impl<'a> Entry<'a> {
 
     /// How many names directly below this one have an entry.
     pub fn children(&self) -> u32 {
-        self.bytes.get(4..HEADER).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_le_bytes)
+        let at = self.after_name();
+        let octets = self.bytes.get(at..at + CHILDREN).filter(|_| self.counts_children());
+        octets.and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_le_bytes)
     }
 
     /// Whether a zone starts here: there is an SOA.
     pub fn is_apex(&self) -> bool {
-        self.octet(1) & APEX != 0
+        self.flags().is_apex()
     }
 
     /// Whether there is a CNAME.
     pub fn is_alias(&self) -> bool {
-        self.octet(1) & ALIAS != 0
+        self.flags().0 & Flags::ALIAS != 0
     }
 
     /// Whether no records are here: the name exists only because of a name below it.
@@ -84,14 +144,37 @@ impl<'a> Entry<'a> {
     /// All record sets, ordered by type number.
     #[inline]
     pub fn sets(&self) -> Sets<'a> {
-        let rest = self.bytes.get(HEADER + usize::from(self.octet(0))..).unwrap_or_default();
+        let rest = self.bytes.get(self.sets_at()..).unwrap_or_default();
         Sets { rest, left: self.set_count() }
     }
 
     /// Octets that the entry takes in its shard, padding included.
     pub(super) fn size(&self) -> usize {
-        let sets: usize = self.sets().map(|set| SET_HEADER + set.wire.len()).sum();
-        (HEADER + usize::from(self.octet(0)) + sets).next_multiple_of(ALIGN)
+        let sets: usize = self.sets().map(|set| set_header(set.wire.len()) + set.wire.len()).sum();
+        (self.sets_at() + sets).next_multiple_of(ALIGN)
+    }
+
+    /// The entry without what follows it.
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes.get(..self.size()).unwrap_or(self.bytes)
+    }
+
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.octet(1))
+    }
+
+    /// Whether there is a place for the number of children.
+    pub(super) fn counts_children(&self) -> bool {
+        self.flags().0 & Flags::PARENT != 0
+    }
+
+    fn after_name(&self) -> usize {
+        HEADER + usize::from(self.octet(0))
+    }
+
+    #[inline]
+    fn sets_at(&self) -> usize {
+        self.after_name() + if self.counts_children() { CHILDREN } else { 0 }
     }
 
     fn set_count(&self) -> u16 {
@@ -118,7 +201,11 @@ impl<'a> Iterator for Sets<'a> {
         self.left = self.left.checked_sub(1)?;
         let (header, rest) = self.rest.split_first_chunk::<SET_HEADER>()?;
         let [kind_low, kind_high, count_low, count_high, length @ ..] = *header;
-        let (wire, rest) = rest.split_at_checked(u32::from_le_bytes(length) as usize)?;
+        let (length, rest) = match usize::from(u16::from_le_bytes(length)) {
+            LONG => rest.split_first_chunk().map(|(length, rest)| (u32::from_le_bytes(*length) as usize, rest))?,
+            length => (length, rest),
+        };
+        let (wire, rest) = rest.split_at_checked(length)?;
         self.rest = rest;
         let kind = RecordType(u16::from_le_bytes([kind_low, kind_high]));
         Some(Set { kind, count: u16::from_le_bytes([count_low, count_high]), wire })
@@ -138,33 +225,44 @@ impl<'a> Set<'a> {
     }
 }
 
-/// Writes entries. `sets` must come in the order of their type numbers.
-pub(super) fn write<'a>(out: &mut Vec<u8>, name: &[u8], children: u32, sets: impl Iterator<Item = Set<'a>>) {
+/// Writes an entry. `sets` must come in the order of their type numbers.
+pub(super) fn write<'a>(out: &mut Vec<u8>, name: &[u8], children: u32, sets: impl Iterator<Item = Set<'a>>) -> Flags {
     let start = out.len();
     out.extend_from_slice(&[name.len() as u8, 0, 0, 0]);
-    out.extend_from_slice(&children.to_le_bytes());
     out.extend_from_slice(name);
-    let (mut flags, mut count) = (0, 0u16);
+    let (mut flags, mut count) = (Flags::default(), 0u16);
+    if children > 0 {
+        flags.0 |= Flags::PARENT;
+        out.extend_from_slice(&children.to_le_bytes());
+    }
     for set in sets {
-        flags |= match set.kind {
-            RecordType::SOA => APEX,
-            RecordType::CNAME => ALIAS,
-            _ => 0,
-        };
+        flags = flags.with(set.kind);
         count += 1;
         out.extend_from_slice(&set.kind.0.to_le_bytes());
         out.extend_from_slice(&set.count.to_le_bytes());
-        out.extend_from_slice(&(set.wire.len() as u32).to_le_bytes());
+        out.extend_from_slice(&(set.wire.len().min(LONG) as u16).to_le_bytes());
+        if set.wire.len() >= LONG {
+            out.extend_from_slice(&(set.wire.len() as u32).to_le_bytes());
+        }
         out.extend_from_slice(set.wire);
     }
     out.resize(start + (out.len() - start).next_multiple_of(ALIGN), 0);
-    out[start + 1] = flags;
+    out[start + 1] = flags.0;
     out[start + 2..start + 4].copy_from_slice(&count.to_le_bytes());
+    flags
 }
 
-/// Overwrites the number of children of the entry that starts where `bytes` starts.
+fn set_header(octets: usize) -> usize {
+    if octets < LONG { SET_HEADER } else { LONG_HEADER }
+}
+
+/// Overwrites the number of children of the entry that starts where `bytes` starts, which must have a place for it.
 pub(super) fn set_children(bytes: &mut [u8], children: u32) {
-    bytes[4..HEADER].copy_from_slice(&children.to_le_bytes());
+    let entry = Entry::at(bytes);
+    if entry.counts_children() {
+        let at = entry.after_name();
+        bytes[at..at + CHILDREN].copy_from_slice(&children.to_le_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -191,9 +289,36 @@ mod tests {
     }
 
     #[test]
+    fn sets_of_any_size_are_told_apart() {
+        for length in [0, 1, LONG - 1, LONG, LONG + 1, 1 << 20] {
+            let wire = vec![7; length];
+            let sets = [
+                Set { kind: RecordType::A, count: 2, wire: &wire },
+                Set { kind: RecordType::TXT, count: 1, wire: A_RECORD },
+            ];
+            let mut bytes = Vec::new();
+            write(&mut bytes, b"\x01a\x00", 0, sets.iter().copied());
+            let entry = Entry::at(&bytes);
+            assert!(entry.sets().eq(sets), "{length}");
+            assert_eq!(entry.size(), bytes.len(), "{length}");
+        }
+    }
+
+    #[test]
+    fn an_ns_set_is_a_cut_unless_a_zone_starts_there() {
+        let flags = |kinds: &[RecordType]| {
+            write(&mut Vec::new(), b"\x00", 0, kinds.iter().map(|kind| Set { kind: *kind, count: 0, wire: b"" }))
+        };
+        use RecordType as T;
+        assert!(flags(&[T::NS]).is_cut() && !flags(&[T::NS, T::SOA]).is_cut() && !flags(&[T::A]).is_cut());
+        assert!(flags(&[T::NS, T::SOA]).is_apex() && !flags(&[T::NS, T::SOA]).is_break());
+        assert!(flags(&[T::SOA, T::DNAME]).is_break() && flags(&[T::DNAME]).is_redirect());
+    }
+
+    #[test]
     fn bytes_that_end_early_are_not_read_past_their_end() {
         let mut bytes = Vec::new();
-        write(&mut bytes, b"\x01a\x00", 0, [Set { kind: RecordType::A, count: 1, wire: A_RECORD }].into_iter());
+        write(&mut bytes, b"\x01a\x00", 3, [Set { kind: RecordType::A, count: 1, wire: A_RECORD }].into_iter());
         for length in 0..bytes.len() {
             let entry = Entry::at(&bytes[..length]);
             let _ = (entry.name(), entry.children(), entry.size(), entry.sets().count());

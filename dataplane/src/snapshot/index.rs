@@ -11,6 +11,7 @@
 
 use super::{
     entry::{Entry, Set},
+    marks::Marks,
     shard::{Full, Shard},
 };
 use foldhash::quality::FixedState;
@@ -33,6 +34,8 @@ pub(crate) struct Index {
     /// Which bits of the column count: all, or none while loading.
     columns: usize,
     rows: [Arc<Row>; FAN],
+    /// Where zones, cuts and wildcards are; always that of the entries.
+    marks: Marks,
 }
 
 impl Index {
@@ -40,7 +43,7 @@ impl Index {
     pub(crate) fn empty(seed: u64) -> Self {
         let shard = Arc::new(Shard::default());
         let row = Arc::new(std::array::from_fn(|_| shard.clone()));
-        Self { seed, columns: FAN - 1, rows: std::array::from_fn(|_| row.clone()) }
+        Self { seed, columns: FAN - 1, rows: std::array::from_fn(|_| row.clone()), marks: Marks::default() }
     }
 
     /// Without any name, for loading a large number of them. To be [`settled`](Self::settled) afterwards.
@@ -48,9 +51,9 @@ impl Index {
         Self { columns: 0, ..Self::empty(seed) }
     }
 
-    /// From shards in the order of [`shards`](Self::shards); missing ones are empty.
-    pub(crate) fn from_shards(seed: u64, shards: impl IntoIterator<Item = Shard>) -> Self {
-        let mut index = Self::empty(seed);
+    /// From shards in the order of [`shards`](Self::shards), and their marks; missing shards are empty.
+    pub(crate) fn from_shards(seed: u64, shards: impl IntoIterator<Item = Shard>, marks: Marks) -> Self {
+        let mut index = Self { marks, ..Self::empty(seed) };
         for (at, shard) in shards.into_iter().take(SHARDS).enumerate() {
             *index.shard_mut((at as u64) << 52) = shard;
         }
@@ -65,6 +68,13 @@ impl Index {
         self.rows[row][column].find(hash, name)
     }
 
+    /// Where this name would be, and its hash.
+    #[inline]
+    pub(super) fn shard_of(&self, name: &[u8]) -> (&Shard, u64) {
+        let hash = hash(self.seed, name);
+        (self.shard(hash), hash)
+    }
+
     pub(crate) fn put<'a>(
         &mut self,
         name: &[u8],
@@ -72,17 +82,30 @@ impl Index {
         sets: impl Iterator<Item = Set<'a>>,
     ) -> Result<(), Full> {
         let (seed, at) = (self.seed, hash(self.seed, name));
-        self.shard_mut(at).put(at, name, children, sets, |name| hash(seed, name))
+        let (old, new) = self.shard_mut(at).put(at, name, children, sets, |name| hash(seed, name))?;
+        self.marks.replace(name, old, Some(new));
+        Ok(())
     }
 
-    pub(crate) fn set_children(&mut self, name: &[u8], children: u32) {
+    /// Sets the number of children of a name that has an entry.
+    pub(crate) fn set_children(&mut self, name: &[u8], children: u32) -> Result<(), Full> {
         let at = hash(self.seed, name);
-        self.shard_mut(at).set_children(at, name, children);
+        match self.shard(at).find(at, name) {
+            Some(entry) if !entry.counts_children() && children > 0 => {
+                let whole = entry.bytes().to_vec();
+                self.put(name, children, Entry::at(&whole).sets())
+            }
+            _ => {
+                self.shard_mut(at).set_children(at, name, children);
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {
         let (seed, at) = (self.seed, hash(self.seed, name));
-        self.shard_mut(at).remove(at, name, |name| hash(seed, name));
+        let old = self.shard_mut(at).remove(at, name, |name| hash(seed, name));
+        self.marks.replace(name, old, None);
     }
 
     /// Squeezes out holes: in the shard of one name if they are many, …
@@ -95,7 +118,7 @@ impl Index {
 
     /// … or everywhere, after everything was loaded: each row is divided into shards of exactly the right size.
     pub(crate) fn settled(self) -> Self {
-        let (seed, mut settled) = (self.seed, Self::empty(self.seed));
+        let (seed, mut settled) = (self.seed, Self { marks: self.marks, ..Self::empty(self.seed) });
         for (row, into) in self.rows.into_iter().zip(&mut settled.rows) {
             let [whole, ..] = &*row;
             if whole.len() > 0 {
@@ -117,6 +140,12 @@ impl Index {
         self.shards().flat_map(Shard::iter)
     }
 
+    /// Where zones, cuts and wildcards are.
+    #[inline]
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
     /// What the hash is seeded with.
     pub(crate) fn seed(&self) -> u64 {
         self.seed
@@ -127,6 +156,7 @@ impl Index {
         ((hash >> 58) as usize, column(hash, self.columns))
     }
 
+    #[inline]
     fn shard(&self, hash: u64) -> &Shard {
         let (row, column) = self.place(hash);
         &self.rows[row][column]

@@ -5,7 +5,7 @@
 //! probe rarely has to look at a name in vain. Collisions go to the next slot; removal shifts back what it may, so that
 //! there are no tombstones. An entry that is replaced leaves a hole; holes are squeezed out by [`Shard::tidy`].
 
-use super::entry::{self, ALIGN, Entry, Set};
+use super::entry::{self, ALIGN, Entry, Flags, Set};
 
 /// Where slots can point to: 2^24 units. 64 MiB for one four-thousandth of all names, or one sixty-fourth while loading.
 const MAX_BLOB: usize = (1 << 24) * ALIGN;
@@ -35,7 +35,18 @@ impl Shard {
         self.slot_of(hash, name).map(|at| self.entry(self.slots[at]))
     }
 
-    /// Adds the entry of a name, or replaces it.
+    /// The slot where the search for a hash starts, and the first octet of what it points to: to have them fetched.
+    #[inline]
+    pub(super) fn first_slot(&self, hash: u64) -> u32 {
+        self.slots.get(home(hash, self.slots.len())).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn octet_at(&self, slot: u32) -> u8 {
+        self.blob.get(offset(slot)).copied().unwrap_or_default()
+    }
+
+    /// Adds the entry of a name, or replaces it. Returns the flags of the entry that was there, and those of the new one.
     pub(super) fn put<'a>(
         &mut self,
         hash: u64,
@@ -43,7 +54,7 @@ impl Shard {
         children: u32,
         sets: impl Iterator<Item = Set<'a>>,
         hash_of: impl Fn(&[u8]) -> u64,
-    ) -> Result<(), Full> {
+    ) -> Result<(Option<Flags>, Flags), Full> {
         if self.blob.is_empty() {
             self.blob.resize(ALIGN, 0);
         }
@@ -52,38 +63,40 @@ impl Shard {
         if self.blob.capacity() - offset < SPARE {
             self.blob.reserve_exact(SPARE + offset / 8);
         }
-        entry::write(&mut self.blob, name, children, sets);
+        let flags = entry::write(&mut self.blob, name, children, sets);
         if self.blob.len() > MAX_BLOB {
             self.blob.truncate(offset);
             return Err(Full);
         }
         let slot = (tag(hash) << SLOT_BITS) | (offset / ALIGN) as u32;
         if let Some(at) = self.slot_of(hash, name) {
-            self.holes += self.entry(self.slots[at]).size() as u32;
+            let old = self.entry(self.slots[at]);
+            let (old_flags, old_size) = (old.flags(), old.size() as u32);
+            self.holes += old_size;
             self.slots[at] = slot;
-            return Ok(());
+            return Ok((Some(old_flags), flags));
         }
         if (self.entries as usize + 1) * 4 > self.slots.len() * 3 {
             self.resize_table((self.entries as usize + 1) * 2, hash_of);
         }
         insert_slot(&mut self.slots, hash, slot);
         self.entries += 1;
-        Ok(())
+        Ok((None, flags))
     }
 
-    /// Overwrites the number of children of an entry that exists.
+    /// Overwrites the number of children of an entry that counts them.
     pub(super) fn set_children(&mut self, hash: u64, name: &[u8], children: u32) {
         if let Some(at) = self.slot_of(hash, name) {
             entry::set_children(&mut self.blob[offset(self.slots[at])..], children);
         }
     }
 
-    /// Removes the entry of a name; says whether there was one.
-    pub(super) fn remove(&mut self, hash: u64, name: &[u8], hash_of: impl Fn(&[u8]) -> u64) -> bool {
-        let Some(mut free) = self.slot_of(hash, name) else {
-            return false;
-        };
-        self.holes += self.entry(self.slots[free]).size() as u32;
+    /// Removes the entry of a name; returns its flags if there was one.
+    pub(super) fn remove(&mut self, hash: u64, name: &[u8], hash_of: impl Fn(&[u8]) -> u64) -> Option<Flags> {
+        let mut free = self.slot_of(hash, name)?;
+        let gone = self.entry(self.slots[free]);
+        let (flags, size) = (gone.flags(), gone.size() as u32);
+        self.holes += size;
         self.entries -= 1;
         let length = self.slots.len();
         let mut at = free;
@@ -100,7 +113,7 @@ impl Shard {
             }
         }
         self.slots[free] = 0;
-        true
+        Some(flags)
     }
 
     /// Whether holes are a third of the blob, or the table is far too large.
@@ -278,7 +291,7 @@ mod tests {
             for (key, remove, children) in steps {
                 let name = [1, key, 0];
                 if remove {
-                    prop_assert_eq!(shard.remove(poor_hash(&name), &name, poor_hash), map.remove(&name).is_some());
+                    prop_assert_eq!(shard.remove(poor_hash(&name), &name, poor_hash).is_some(), map.remove(&name).is_some(), "removed");
                 } else {
                     shard.put(poor_hash(&name), &name, children.into(), std::iter::empty(), poor_hash).unwrap();
                     map.insert(name, u32::from(children));

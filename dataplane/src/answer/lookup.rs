@@ -1,0 +1,194 @@
+//! The search for one question in local records (RFC 1034 §4.3.2, RFC 4592, RFC 6672).
+
+use super::{Branch, Replied, conclude};
+use crate::{
+    encode::{Encoder, Rcode, Section},
+    message::{HEADER, Question},
+    snapshot::{Authority, Entry, Obstacle, Set, Snapshot, Zone, entry::RECORD_HEADER},
+    wire_name::LowerName,
+};
+use dnsplane_proto::RecordType;
+
+/// Aliases followed for one question. A chain that goes on ends there; a resolver asks again for the last name.
+pub(super) const MAX_CHAIN: usize = 16;
+/// Where RDATA starts in a stored record.
+pub(super) const RDATA_AT: usize = RECORD_HEADER;
+
+/// The search, and the reply that it writes.
+pub(super) struct Lookup<'s, 'r> {
+    pub(super) snapshot: &'s Snapshot,
+    pub(super) kind: RecordType,
+    pub(super) encoder: Encoder<'r>,
+}
+
+/// Where a step of the search ended.
+pub(super) enum Step {
+    /// The reply is complete.
+    Done(End),
+    /// An alias: go on with the name that the reply holds at this offset.
+    Follow(usize),
+    /// Neither a zone of ours nor a loose name.
+    NotOurs,
+}
+
+/// How a search ends.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    /// With records, or with what there is of them.
+    Records,
+    /// The name exists, the type does not.
+    NoData,
+    /// The name does not exist.
+    NxDomain,
+    /// Others have the answer.
+    Referral,
+    /// A DNAME leads to a name that cannot be.
+    TooLong,
+}
+
+/// A name of the chain, and where the reply holds it.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'n> {
+    /// Lower case.
+    pub(super) name: &'n [u8],
+    pub(super) at: usize,
+}
+
+impl<'s, 'r> Lookup<'s, 'r> {
+    pub(super) fn new(snapshot: &'s Snapshot, kind: RecordType, encoder: Encoder<'r>) -> Self {
+        Self { snapshot, kind, encoder }
+    }
+
+    pub(super) fn run(mut self, question: &Question<'_>) -> Replied {
+        let mut name = LowerName::new(question.name);
+        let mut chain = [HEADER; MAX_CHAIN + 1];
+        for hop in 0..=MAX_CHAIN {
+            match self.step(Place { name: name.as_bytes(), at: chain[hop] }) {
+                Step::Done(end) => return self.done(end),
+                Step::NotOurs if hop == 0 => return conclude(self.encoder, Branch::Refused, Rcode::Refused),
+                // The alias leaves local data: the client gets what there is.
+                Step::NotOurs => break,
+                Step::Follow(at) => {
+                    name = LowerName::new(self.encoder.name_at(at));
+                    // A chain that bites its own tail ends where it would repeat itself.
+                    let repeats =
+                        |earlier: &usize| self.encoder.name_at(*earlier).eq_ignore_ascii_case(name.as_bytes());
+                    if hop == MAX_CHAIN || chain[..=hop].iter().any(repeats) {
+                        break;
+                    }
+                    chain[hop + 1] = at;
+                }
+            }
+        }
+        self.done(End::Records)
+    }
+
+    fn done(self, end: End) -> Replied {
+        let rcode = match end {
+            End::Records | End::NoData | End::Referral => Rcode::NoError,
+            End::NxDomain => Rcode::NxDomain,
+            End::TooLong => Rcode::YxDomain,
+        };
+        let (nodata, referral) = (matches!(end, End::NoData), matches!(end, End::Referral));
+        Replied { nodata, referral, ..conclude(self.encoder, Branch::Local, rcode) }
+    }
+
+    /// One name of the chain.
+    #[inline]
+    fn step(&mut self, place: Place<'_>) -> Step {
+        let entry = self.snapshot.find(place.name);
+        if let Some(entry) = entry
+            && !self.snapshot.has_breaks()
+            && self.kind != RecordType::DS
+        {
+            return self.found(&entry, place, None);
+        }
+        let authority = self.authority(place.name);
+        match authority.obstacle {
+            Some(Obstacle::Cut(cut)) => return self.refer(cut, authority.zone, place),
+            Some(Obstacle::Redirect(redirect)) => return self.redirect(redirect, place),
+            None => {}
+        }
+        match entry {
+            Some(entry) => self.found(&entry, place, Some(authority)),
+            None => self.missing(authority, place),
+        }
+    }
+
+    /// DS records belong to the parent's side of a zone cut (RFC 4035 §3.1.4.1), if the parent is ours.
+    fn authority(&self, name: &[u8]) -> Authority<'s> {
+        if self.kind == RecordType::DS {
+            let parent = self.snapshot.authority(name, true);
+            if parent.zone.is_some() {
+                return parent;
+            }
+        }
+        self.snapshot.authority(name, false)
+    }
+
+    /// The name exists, or a wildcard covers it. `authority` is `None` if nobody has looked yet.
+    #[inline]
+    fn found(&mut self, entry: &Entry<'s>, place: Place<'_>, authority: Option<Authority<'s>>) -> Step {
+        if let Some(set) = self.wanted(entry) {
+            self.encoder.authoritative();
+            if let Ok(start) = self.encoder.set(Section::Answer, place.at, &set) {
+                self.add_targets(&set, start);
+            }
+            return Step::Done(End::Records);
+        }
+        if let Some(alias) = entry.is_alias().then(|| entry.set(RecordType::CNAME)).flatten() {
+            return self.follow(&alias, place.at);
+        }
+        let zone = authority.unwrap_or_else(|| self.authority(place.name)).zone;
+        match zone {
+            Some(zone) => self.negative(zone, place.at, End::NoData),
+            None if entry.is_empty_non_terminal() || !self.snapshot.rules.missing_type_is_nodata => Step::NotOurs,
+            None => {
+                self.encoder.authoritative();
+                Step::Done(End::NoData)
+            }
+        }
+    }
+
+    /// The name does not exist, so a wildcard may stand in for it (RFC 4592 §3.3.1).
+    fn missing(&mut self, authority: Authority<'s>, place: Place<'_>) -> Step {
+        match (self.snapshot.wildcard(place.name), authority.zone) {
+            (Some(wildcard), _) => self.found(&wildcard, place, Some(authority)),
+            (None, Some(zone)) => self.negative(zone, place.at, End::NxDomain),
+            (None, None) => Step::NotOurs,
+        }
+    }
+
+    /// The set that answers the question. ANY gets one set, the alias if there is one (RFC 8482 §4.1).
+    #[inline]
+    fn wanted(&self, entry: &Entry<'s>) -> Option<Set<'s>> {
+        if self.kind == RecordType::ANY {
+            return entry.set(RecordType::CNAME).or_else(|| entry.sets().next());
+        }
+        entry.set(self.kind)
+    }
+
+    /// NXDOMAIN or NODATA: the SOA says for how long (RFC 2308 §3, §5).
+    fn negative(&mut self, zone: Zone<'s>, at: usize, end: End) -> Step {
+        self.encoder.authoritative();
+        let soa = zone.entry.set(RecordType::SOA);
+        if let Some((soa, record)) = soa.and_then(|soa| Some((soa, soa.records().next()?))) {
+            let soa = Set { count: 1, wire: record, ..soa };
+            if let Ok(start) = self.encoder.set(Section::Authority, at + zone.offset, &soa) {
+                self.encoder.set_ttl(start, negative_ttl(record));
+            }
+        }
+        Step::Done(end)
+    }
+}
+
+/// The lower of the SOA's own TTL and its MINIMUM field (RFC 2308 §5).
+fn negative_ttl(soa: &[u8]) -> u32 {
+    let minimum = soa.last_chunk().map_or(0, |octets| u32::from_be_bytes(*octets));
+    ttl(soa).min(minimum)
+}
+
+/// The TTL of a stored record.
+pub(super) fn ttl(record: &[u8]) -> u32 {
+    record.get(6..10).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_be_bytes)
+}

@@ -1,0 +1,70 @@
+//! The OPT record of a reply (RFC 6891 §6.1): written only for clients that sent one.
+
+use super::Rcode;
+use crate::{
+    answer::{Asker, TCP_IDLE, Transport},
+    cookie::{CLIENT, SERVER},
+    message::Edns,
+};
+
+/// Root, type, payload, extended RCODE, version, flags, length.
+const FIXED: usize = 11;
+const OPTION_HEADER: usize = 4;
+const COOKIE: u8 = 10;
+const TCP_KEEPALIVE: u8 = 11;
+
+/// What our OPT record will say.
+#[derive(Clone, Copy)]
+pub(super) struct Opt {
+    payload: u16,
+    dnssec_ok: bool,
+    cookie: Option<[u8; CLIENT + SERVER]>,
+    /// In units of 100 ms (RFC 7828 §3.1).
+    keepalive: Option<u16>,
+}
+
+impl Opt {
+    pub(super) fn new(client: &Edns<'_>, asker: &Asker<'_>, our_payload: u16) -> Self {
+        // Always a fresh one, whatever the client showed: cheaper than to judge its age, and as good (RFC 9018 §4.3).
+        let cookie = client.cookie.map(|cookie| {
+            let mut both = [0; CLIENT + SERVER];
+            both[..CLIENT].copy_from_slice(cookie.client);
+            both[CLIENT..].copy_from_slice(&asker.cookies.server(cookie.client, asker.address, asker.now));
+            both
+        });
+        // Over UDP the option means nothing (RFC 7828 §3.2.1).
+        let keepalive = client.keepalive && asker.transport == Transport::Tcp;
+        let keepalive = keepalive.then_some((TCP_IDLE.as_millis() / 100) as u16);
+        Self { payload: our_payload, dnssec_ok: client.dnssec_ok, cookie, keepalive }
+    }
+
+    pub(super) fn dnssec_ok(&self) -> bool {
+        self.dnssec_ok
+    }
+
+    /// Octets that it takes.
+    pub(super) fn length(&self) -> usize {
+        FIXED + self.options()
+    }
+
+    fn options(&self) -> usize {
+        let cookie = if self.cookie.is_some() { OPTION_HEADER + CLIENT + SERVER } else { 0 };
+        let keepalive = if self.keepalive.is_some() { OPTION_HEADER + 2 } else { 0 };
+        cookie + keepalive
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>, rcode: Rcode) {
+        let [high, low] = self.payload.to_be_bytes();
+        // DO is repeated (RFC 3225 §3); version and all other flags are zero.
+        let flags = u8::from(self.dnssec_ok) << 7;
+        out.extend_from_slice(&[0, 0, 41, high, low, (rcode as u16 >> 4) as u8, 0, flags, 0, 0, self.options() as u8]);
+        if let Some(cookie) = &self.cookie {
+            out.extend_from_slice(&[0, COOKIE, 0, (CLIENT + SERVER) as u8]);
+            out.extend_from_slice(cookie);
+        }
+        if let Some(timeout) = self.keepalive {
+            out.extend_from_slice(&[0, TCP_KEEPALIVE, 0, 2]);
+            out.extend_from_slice(&timeout.to_be_bytes());
+        }
+    }
+}
