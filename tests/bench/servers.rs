@@ -53,7 +53,7 @@ pub(crate) fn udp(names: u32, effort: Effort) {
     ] {
         let samples = rounds(&servers, zone, ask, Way::Udp, effort);
         println!("{what}:\n");
-        print_samples(&servers, &samples, &["NSD", "echo"]);
+        print_samples(&servers, &samples, &["NSD", "echo"], &["NSD", "Knot", "echo"]);
     }
     print_starts(&servers, &starts);
 }
@@ -68,7 +68,7 @@ pub(crate) fn tcp(names: u32, effort: Effort) {
     introduce(Way::Tcp, effort);
     servers.iter_mut().for_each(|server| drop(start(server, zone, Way::Tcp)));
     let samples = rounds(&servers, zone, Ask::Existing, Way::Tcp, effort);
-    print_samples(&servers, &samples, &["NSD", "Knot", "Unbound"]);
+    print_samples(&servers, &samples, &["NSD", "Knot"], &["NSD", BEST]);
 }
 
 /// Our data plane, serving the zone.
@@ -135,33 +135,44 @@ fn measure(server: &Server, way: Way, questions: &Path, seconds: u32) -> Sample 
     Sample { report, cost: spent.as_secs_f64() * 1e6 / report.completed as f64 }
 }
 
-/// One row for each server, with its ratios to each of these.
-fn print_samples(servers: &[Server], samples: &[Vec<Sample>], references: &[&str]) {
+/// One row for each server: processor time relative to each of `costs`, queries answered relative to each of `rates`.
+fn print_samples(servers: &[Server], samples: &[Vec<Sample>], costs: &[&str], rates: &[&str]) {
     let mut heads = vec!["server".to_owned(), "queries/s".to_owned(), "CPU µs per answer".to_owned()];
-    heads.extend(references.iter().map(|name| format!("CPU ÷ {name}")));
-    heads.extend(references.iter().map(|name| format!("queries/s ÷ {name}")));
+    heads.extend(costs.iter().map(|name| format!("CPU ÷ {name}")));
+    heads.extend(rates.iter().map(|name| format!("queries/s ÷ {name}")));
     heads.extend(["lost", "mean latency, ms", "octets per reply"].map(str::to_owned));
     let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
-    let reference = |name: &str| {
-        let at = servers.iter().position(|server| server.name == name);
-        &samples[at.expect("a reference is one of the servers")]
-    };
     for (server, own) in servers.iter().zip(samples) {
         let figure = |of: fn(&Sample) -> f64| median(own.iter().map(of));
-        let ratios = |of: fn(&Sample) -> f64| {
-            let to = move |other: &Vec<Sample>| own.iter().zip(other).map(|(own, other)| of(own) / of(other)).collect();
-            references.iter().map(move |name| spread(&to(reference(name)) as &Vec<f64>))
+        let ratio = |of: fn(&Sample) -> f64, name: &str| {
+            let others = reference(servers, samples, name, of);
+            spread(&own.iter().zip(others).map(|(own, other)| of(own) / other).collect::<Vec<_>>())
         };
         let mut row =
             vec![server.name.to_owned(), format!("{:.0} k", figure(rate) / 1e3), format!("{:.2}", figure(cost))];
-        row.extend(ratios(cost));
-        row.extend(ratios(rate));
+        row.extend(costs.iter().map(|name| ratio(cost, name)));
+        row.extend(rates.iter().map(|name| ratio(rate, name)));
         row.push(own.iter().map(|sample| sample.report.lost).sum::<u64>().to_string());
         row.push(format!("{:.2}", figure(|sample| millis(sample.report.latency))));
         row.push(format!("{:.0}", figure(|sample| sample.report.reply_octets as f64)));
         table.row(row);
     }
     table.print();
+}
+
+/// Stands for the largest figure that a server which is neither ours nor the floor has in the round.
+const BEST: &str = "the best other";
+
+/// What a server, or the best of those that are not ours, had in each round.
+fn reference(servers: &[Server], samples: &[Vec<Sample>], name: &str, of: fn(&Sample) -> f64) -> Vec<f64> {
+    let counts = |server: &Server| match name {
+        BEST => !["echo", "dnsplane"].contains(&server.name),
+        name => server.name == name,
+    };
+    let chosen: Vec<_> = servers.iter().zip(samples).filter(|(server, _)| counts(server)).collect();
+    assert!(!chosen.is_empty(), "{name} is not measured");
+    let best = |round: usize| chosen.iter().map(|(_, rounds)| of(&rounds[round])).fold(f64::NEG_INFINITY, f64::max);
+    (0..chosen[0].1.len()).map(best).collect()
 }
 
 fn cost(sample: &Sample) -> f64 {
