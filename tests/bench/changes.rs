@@ -61,6 +61,16 @@ struct Round {
     changing: Outcome,
 }
 
+impl Round {
+    fn idle(&self) -> &Outcome {
+        &self.idle
+    }
+
+    fn changing(&self) -> &Outcome {
+        &self.changing
+    }
+}
+
 fn peak(node: &Node, zone: Zone, seconds: u32) -> f64 {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     zone.write_questions(Ask::Existing, file.path());
@@ -131,8 +141,7 @@ fn await_change(server: SocketAddr, number: u32, ttl: u32) {
 }
 
 fn print(rounds: &[Round]) {
-    let both: [(&str, fn(&Round) -> &Outcome); 2] =
-        [("nothing changes", |round| &round.idle), ("records change", |round| &round.changing)];
+    let both = [("nothing changes", Round::idle as fn(&Round) -> &Outcome), ("records change", Round::changing)];
     let mut heads = vec!["while", "queries/s", "sent", "lost", "wrong", "dropped by the client"];
     let shares = [("p50, µs", 0.5), ("p99, µs", 0.99), ("p99.9, µs", 0.999)];
     heads.extend(shares.map(|(head, _)| head));
