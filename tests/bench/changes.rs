@@ -6,6 +6,7 @@
 use crate::{
     servers::{
         Effort, dnsperf,
+        goal::Goal,
         table::{Table, median, spread},
         zone::{Ask, Zone},
     },
@@ -42,7 +43,7 @@ pub(crate) fn run(effort: Effort, per_second: u32) {
     let peak = peak(&node, zone, effort.seconds);
     let questions = questions();
     let steady = Steady { server: node.dns(), questions: &questions, per_second: peak / 2.0 };
-    println!("## {NAMES} changes under load, {NAMES} names\n");
+    println!("### {NAMES} changes under load, {NAMES} names\n");
     println!(
         "dnsperf gets {:.0} k answers/s; asked for at half of that while nothing changes and while {NAMES} records change, {}, \
          over {WRITERS} connections.\n",
@@ -53,6 +54,12 @@ pub(crate) fn run(effort: Effort, per_second: u32) {
         (0..effort.rounds).map(|round| measure(&node, &steady, round as u32, effort, per_second)).collect();
     print(&rounds);
     println!("Queries that the data plane's sockets had no room for: {}.\n", dropped(node.dns()));
+    let lost: u64 = rounds.iter().map(|round| round.changing.lost).sum();
+    let p99 = median(rounds.iter().map(|round| micros(&round.changing, 0.99) / micros(&round.idle, 0.99)));
+    Goal::print(&[
+        Goal::at_most("lost while records change", lost as f64, 0.0),
+        Goal::at_most("p99 while records change ÷ while nothing changes", p99, 2.0),
+    ]);
 }
 
 /// One round: as it is without changes, and with.

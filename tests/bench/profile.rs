@@ -24,7 +24,7 @@ const OWN: usize = 8;
 /// Both transports.
 pub(crate) fn run(names: u32, effort: Effort) {
     for (way, title) in [(Way::Udp, "UDP"), (Way::Tcp, "TCP")] {
-        println!("## Where the time goes: {title}, {names} names\n");
+        println!("### Where the time goes: {title}, {names} names\n");
         one(way, Zone { names }, effort.seconds);
     }
 }

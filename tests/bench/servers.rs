@@ -5,15 +5,19 @@
 
 mod cost;
 pub(crate) mod dnsperf;
+mod figures;
+pub(crate) mod goal;
 mod others;
 mod ours;
 mod server;
 pub(crate) mod table;
 pub(crate) mod zone;
 
-use dnsperf::{Report, Way};
+use dnsperf::Way;
+use figures::{BEST, FLOOR, Figures, OURS, Sample, cpu, rate};
+use goal::Goal;
 use server::{Knock, Server};
-use std::{path::Path, time::Duration};
+use std::path::Path;
 use table::{Table, median, spread};
 use zone::{Ask, Zone};
 
@@ -25,38 +29,45 @@ pub(crate) struct Effort {
     pub(crate) seconds: u32,
 }
 
+/// Names from which the goals for a large zone hold.
+const MANY: u32 = 1_000_000;
 /// Starts of which the median is told.
 const STARTS: usize = 3;
 /// Before the first round each server answers for so many seconds, which are not counted.
 const WARM_UP: u32 = 1;
-
-/// One run against one server.
-#[derive(Clone, Copy, Debug)]
-struct Sample {
-    report: Report,
-    /// Processor time of the server for each answer, µs.
-    cost: f64,
-}
 
 /// UDP: questions for what is there and for what is missing; memory; time to start.
 pub(crate) fn udp(names: u32, effort: Effort) {
     let zone = Zone { names };
     let cores = cores();
     let (ours, loaded) = ours::ours(zone, cores);
+    // Ours is the last, which the goals below rely on.
     let mut servers = [others::floor(cores), others::nsd(zone, cores), others::knot(zone, cores), ours];
-    println!("## UDP, {names} names\n");
+    println!("### UDP, {names} names\n");
     introduce(Way::Udp, effort);
     let starts: Vec<_> = servers.iter_mut().map(|server| start(server, zone, Way::Udp)).collect();
-    for (ask, what) in [
-        (Ask::Existing, "Names and types that are there"),
-        (Ask::Missing, "By turns a name that is not there (NXDOMAIN) and a type that is not there (NODATA)"),
+    let [existing, missing] = [Ask::Existing, Ask::Missing].map(|ask| rounds(&servers, zone, ask, Way::Udp, effort));
+    for (what, figures) in [
+        ("Names and types that are there", &existing),
+        ("By turns a name that is not there (NXDOMAIN) and a type that is not there (NODATA)", &missing),
     ] {
-        let samples = rounds(&servers, zone, ask, Way::Udp, effort);
         println!("{what}:\n");
-        print_samples(&servers, &samples, &["NSD", "echo"], &["NSD", "Knot", "echo"]);
+        figures.print(&["NSD", FLOOR], &["NSD", "Knot", FLOOR]);
     }
-    print_starts(&servers, &starts);
-    println!("dnsplane starts from its last-good copy; after a full load over the feed it held {loaded:.0} MiB.\n");
+    let memory: Vec<_> = servers.iter().map(|server| cost::memory_mib(&server.tree())).collect();
+    print_starts(&servers, &starts, &memory);
+    println!("{OURS} starts from its last-good copy; after a full load over the feed it held {loaded:.0} MiB.\n");
+    let mut goals = vec![
+        Goal::at_most("CPU per answer ÷ echo", existing.ours(FLOOR, cpu), 1.05),
+        Goal::at_most("CPU per answer ÷ NSD", existing.ours("NSD", cpu), if names < MANY { 0.95 } else { 0.85 }),
+        Goal::at_least("queries/s ÷ NSD", existing.ours("NSD", rate), 1.0),
+        Goal::at_least("queries/s ÷ Knot", existing.ours("Knot", rate), 1.0),
+    ];
+    if names >= MANY {
+        goals.push(Goal::at_most("start to first answer, s", median(starts[3].iter().copied()), 0.15));
+        goals.push(Goal::at_most("memory, MiB", memory[3], 80.0));
+    }
+    Goal::print(&goals);
 }
 
 /// TCP: eight connections, many questions under way on each.
@@ -65,11 +76,15 @@ pub(crate) fn tcp(names: u32, effort: Effort) {
     let cores = cores();
     let (ours, _) = ours::ours(zone, cores);
     let mut servers = [others::nsd(zone, cores), others::knot(zone, cores), others::unbound(zone, cores), ours];
-    println!("## TCP, {names} names\n");
+    println!("### TCP, {names} names\n");
     introduce(Way::Tcp, effort);
     servers.iter_mut().for_each(|server| drop(start(server, zone, Way::Tcp)));
-    let samples = rounds(&servers, zone, Ask::Existing, Way::Tcp, effort);
-    print_samples(&servers, &samples, &["NSD", "Knot"], &["NSD", BEST]);
+    let figures = rounds(&servers, zone, Ask::Existing, Way::Tcp, effort);
+    figures.print(&["NSD", "Knot"], &["NSD", BEST]);
+    Goal::print(&[
+        Goal::at_most("CPU per answer ÷ Knot", figures.ours("Knot", cpu), 0.4),
+        Goal::at_least("queries/s ÷ the best other", figures.ours(BEST, rate), 2.0),
+    ]);
 }
 
 /// Our data plane, serving the zone.
@@ -100,7 +115,7 @@ fn start(server: &mut Server, zone: Zone, way: Way) -> Vec<f64> {
         return Vec::new();
     }
     // The echo knows no record: any reply will do.
-    let is_echo = server.name == "echo";
+    let is_echo = server.name == FLOOR;
     let knock = Knock::new(address, &last.name, (!is_echo).then(|| last.value.clone()));
     let times = (0..STARTS).map(|_| server.start(|| knock.is_answered()).as_secs_f64()).collect();
     if !is_echo {
@@ -109,8 +124,8 @@ fn start(server: &mut Server, zone: Zone, way: Way) -> Vec<f64> {
     times
 }
 
-/// Asks all servers in turn, again and again; a list of rounds for each server.
-fn rounds(servers: &[Server], zone: Zone, ask: Ask, way: Way, effort: Effort) -> Vec<Vec<Sample>> {
+/// Asks all servers in turn, again and again.
+fn rounds(servers: &[Server], zone: Zone, ask: Ask, way: Way, effort: Effort) -> Figures {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     zone.write_questions(ask, file.path());
     for server in servers {
@@ -124,7 +139,7 @@ fn rounds(servers: &[Server], zone: Zone, ask: Ask, way: Way, effort: Effort) ->
             samples[at].push(measure(&servers[at], way, file.path(), effort.seconds));
         }
     }
-    samples
+    Figures(servers.iter().map(|server| server.name).zip(samples).collect())
 }
 
 fn measure(server: &Server, way: Way, questions: &Path, seconds: u32) -> Sample {
@@ -135,62 +150,10 @@ fn measure(server: &Server, way: Way, questions: &Path, seconds: u32) -> Sample 
     Sample { report, cost: spent.as_secs_f64() * 1e6 / report.completed as f64 }
 }
 
-/// One row for each server: processor time relative to each of `costs`, queries answered relative to each of `rates`.
-fn print_samples(servers: &[Server], samples: &[Vec<Sample>], costs: &[&str], rates: &[&str]) {
-    let mut heads = vec!["server".to_owned(), "queries/s".to_owned(), "CPU µs per answer".to_owned()];
-    heads.extend(costs.iter().map(|name| format!("CPU ÷ {name}")));
-    heads.extend(rates.iter().map(|name| format!("queries/s ÷ {name}")));
-    heads.extend(["lost", "mean latency, ms", "octets per reply"].map(str::to_owned));
-    let mut table = Table::new(&heads.iter().map(String::as_str).collect::<Vec<_>>());
-    for (server, own) in servers.iter().zip(samples) {
-        let figure = |of: fn(&Sample) -> f64| median(own.iter().map(of));
-        let ratio = |of: fn(&Sample) -> f64, name: &str| {
-            let others = reference(servers, samples, name, of);
-            spread(&own.iter().zip(others).map(|(own, other)| of(own) / other).collect::<Vec<_>>())
-        };
-        let mut row =
-            vec![server.name.to_owned(), format!("{:.0} k", figure(rate) / 1e3), format!("{:.2}", figure(cost))];
-        row.extend(costs.iter().map(|name| ratio(cost, name)));
-        row.extend(rates.iter().map(|name| ratio(rate, name)));
-        row.push(own.iter().map(|sample| sample.report.lost).sum::<u64>().to_string());
-        row.push(format!("{:.2}", figure(|sample| millis(sample.report.latency))));
-        row.push(format!("{:.0}", figure(|sample| sample.report.reply_octets as f64)));
-        table.row(row);
-    }
-    table.print();
-}
-
-/// Stands for the largest figure that a server which is neither ours nor the floor has in the round.
-const BEST: &str = "the best other";
-
-/// What a server, or the best of those that are not ours, had in each round.
-fn reference(servers: &[Server], samples: &[Vec<Sample>], name: &str, of: fn(&Sample) -> f64) -> Vec<f64> {
-    let counts = |server: &Server| match name {
-        BEST => !["echo", "dnsplane"].contains(&server.name),
-        name => server.name == name,
-    };
-    let chosen: Vec<_> = servers.iter().zip(samples).filter(|(server, _)| counts(server)).collect();
-    assert!(!chosen.is_empty(), "{name} is not measured");
-    let best = |round: usize| chosen.iter().map(|(_, rounds)| of(&rounds[round])).fold(f64::NEG_INFINITY, f64::max);
-    (0..chosen[0].1.len()).map(best).collect()
-}
-
-fn cost(sample: &Sample) -> f64 {
-    sample.cost
-}
-
-fn rate(sample: &Sample) -> f64 {
-    sample.report.per_second
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
-}
-
-fn print_starts(servers: &[Server], starts: &[Vec<f64>]) {
+fn print_starts(servers: &[Server], starts: &[Vec<f64>], memory: &[f64]) {
     let mut table = Table::new(&["server", "start to first answer, s", "memory after the rounds (sum of PSS), MiB"]);
-    for (server, times) in servers.iter().zip(starts) {
-        table.row([server.name.to_owned(), spread(times), format!("{:.0}", cost::memory_mib(&server.tree()))]);
+    for ((server, times), memory) in servers.iter().zip(starts).zip(memory) {
+        table.row([server.name.to_owned(), spread(times), format!("{memory:.0}")]);
     }
     table.print();
 }

@@ -2,6 +2,7 @@
 //! socket for each of them, no limits on the rate of answers, nothing in replies that was not asked for.
 
 use super::{
+    figures::FLOOR,
     server::Server,
     zone::{APEX, Zone},
 };
@@ -117,7 +118,7 @@ pub(crate) fn floor(cores: usize) -> Server {
     let dir = folder();
     let ports = Ports::reserve();
     let address = ports.dns();
-    Server::new("echo", address, dir.path().join("log"), (dir, ports), move || echo::command(address, cores))
+    Server::new(FLOOR, address, dir.path().join("log"), (dir, ports), move || echo::command(address, cores))
 }
 
 fn folder() -> TempDir {

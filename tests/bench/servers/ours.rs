@@ -5,6 +5,7 @@
 
 use super::{
     cost,
+    figures::OURS,
     server::{Server, answers},
     zone::Zone,
 };
@@ -30,7 +31,7 @@ pub(crate) fn ours(zone: Zone, cores: usize) -> (Server, f64) {
     node.data().terminate(TERMINATION_LIMIT).expect("SIGTERM ends the data plane");
     node.control().terminate(TERMINATION_LIMIT).expect("SIGTERM ends the control plane");
     let (feed, state) = (format!("unix:{}", node.path("feed.sock").display()), node.path("dns-state"));
-    let server = Server::new("dnsplane", node.dns(), node.path("data.log"), node, move || {
+    let server = Server::new(OURS, node.dns(), node.path("data.log"), node, move || {
         let mut command = Command::new(binary("dnsplane-dns"));
         command.arg("--feed").arg(&feed).arg("--state").arg(&state).args(["--threads", &cores.to_string()]);
         command.env_remove("RUST_LOG");
