@@ -18,6 +18,7 @@ use crate::{
     encode::{Encoder, Rcode},
     message::{Header, Query, Question},
     snapshot::Snapshot,
+    wire_name::LowerName,
 };
 use dnsplane_proto::RecordType;
 use lookup::Lookup;
@@ -126,7 +127,7 @@ fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snap
     {
         return conclude(encoder, Branch::Special, Rcode::NoError);
     }
-    if let Some(rcode) = refusal(&query.question, transport, rules.refuse_any) {
+    if let Some(rcode) = refusal(&query.question, transport, snapshot) {
         let branch = if rcode == Rcode::Refused { Branch::Refused } else { Branch::Invalid };
         return conclude(encoder, branch, rcode);
     }
@@ -134,18 +135,22 @@ fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snap
     if rules.local_records { lookup.run(&query.question) } else { lookup.not_ours(&query.question) }
 }
 
-/// Questions that no lookup can answer.
-fn refusal(question: &Question<'_>, transport: Transport, refuse_any: bool) -> Option<Rcode> {
+/// Questions that no lookup can answer. Types that are never data, such as OPT, are not among them: no name has any, so
+/// that the lookup finds NODATA or NXDOMAIN, which is what NSD and Knot say, too.
+fn refusal(question: &Question<'_>, transport: Transport, snapshot: &Snapshot) -> Option<Rcode> {
     if question.class != CLASS_IN {
         return Some(Rcode::Refused);
     }
     match question.kind {
-        RecordType::ANY => refuse_any.then_some(Rcode::NotImp),
+        RecordType::ANY => snapshot.rules.refuse_any.then_some(Rcode::NotImp),
         // A transfer needs a stream (RFC 5936 §4.2).
-        RecordType::AXFR if transport == Transport::Udp => Some(Rcode::FormErr),
-        RecordType::AXFR | RecordType::IXFR | RecordType::TKEY => Some(Rcode::Refused),
-        RecordType::MAILA | RecordType::MAILB => Some(Rcode::NotImp),
-        kind => kind.is_meta().then_some(Rcode::FormErr),
+        RecordType::AXFR if transport == Transport::Udp => Some(Rcode::NotImp),
+        // Zones are not handed out, and what is no zone cannot be (RFC 5936 §2.2.1).
+        RecordType::AXFR | RecordType::IXFR => {
+            let is_zone = snapshot.is_zone(LowerName::new(question.name).as_bytes());
+            Some(if is_zone { Rcode::Refused } else { Rcode::NotAuth })
+        }
+        _ => None,
     }
 }
 

@@ -10,9 +10,13 @@ pub(crate) mod marks;
 pub(crate) mod reverse;
 pub(crate) mod shard;
 mod warm;
+#[cfg(fuzzing)]
+mod work;
 
 pub(crate) use authority::{Authority, Obstacle, Zone};
 pub use entry::{Entry, Set, Sets};
+#[cfg(fuzzing)]
+pub use work::lookups;
 
 use dnsplane_proto::{Generation, Settings};
 use index::Index;
@@ -72,6 +76,8 @@ impl Snapshot {
     /// The entry of a name, given in lower-case wire form.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<Entry<'_>> {
+        #[cfg(fuzzing)]
+        work::count();
         self.index.find(name)
     }
 

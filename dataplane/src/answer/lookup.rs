@@ -143,12 +143,18 @@ impl<'s, 'r> Lookup<'s, 'r> {
     fn found(&mut self, entry: &Entry<'s>, place: Place<'_>, authority: Option<Authority<'s>>) -> Step {
         if let Some(set) = self.wanted(entry) {
             self.encoder.authoritative();
+            // A DNAME that led here is part of the answer already.
+            if set.kind == RecordType::DNAME && self.encoder.has(place.at, &set) {
+                return Step::Done(End::Records);
+            }
             if let Ok(start) = self.encoder.set(Section::Answer, place.at, &set) {
                 self.add_targets(&set, start);
             }
             return Step::Done(End::Records);
         }
-        if let Some(alias) = entry.is_alias().then(|| entry.set(RecordType::CNAME)).flatten() {
+        // RRSIG and NSEC are the alias's own (RFC 4035 §2.5): the name that it stands for has others.
+        let stands_for_another = entry.is_alias() && !matches!(self.kind, RecordType::RRSIG | RecordType::NSEC);
+        if let Some(alias) = stands_for_another.then(|| entry.set(RecordType::CNAME)).flatten() {
             return self.follow(&alias, place.at);
         }
         let zone = authority.unwrap_or_else(|| self.authority(place.name)).zone;

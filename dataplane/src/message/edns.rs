@@ -47,7 +47,7 @@ impl<'a> Edns<'a> {
     pub(super) fn parse(record: &Record<'a>) -> Result<Self, Malformed> {
         debug_assert_eq!(record.kind, RecordType::OPT);
         let [_, version, flags, _] = record.ttl;
-        if record.owner != [0] {
+        if !record.of_root {
             return Err(Malformed); // RFC 6891 §6.1.2: the owner is the root
         }
         let dnssec_ok = flags & 0x80 != 0;
