@@ -54,6 +54,8 @@ pub struct Asker<'a> {
 pub enum Outcome {
     /// Not a query: no reply was written.
     Dropped,
+    /// There was a reply, but the client had too many of its kind: none was written.
+    Withheld,
     /// A reply was written.
     Replied(Replied),
 }
@@ -82,6 +84,8 @@ pub enum Branch {
     Local,
     /// Nothing of ours, and nobody to ask.
     Refused,
+    /// The client has asked, or was told, more than its limit.
+    Limited,
 }
 
 /// Appends the reply to `query`, if it gets one, to `reply`.

@@ -63,6 +63,10 @@ counters! {
     truncated,
     /// Messages without a reply: not queries.
     dropped,
+    /// Replies REFUSED or TC because of a limit, instead of others.
+    rate_limited,
+    /// Replies that were not sent because of a limit.
+    withheld,
     /// Replies that the kernel did not take.
     send_errors,
     /// TCP connections accepted.
@@ -105,14 +109,17 @@ impl Counters {
         self.queries_total.increment();
         match outcome {
             Outcome::Dropped => self.dropped.increment(),
+            Outcome::Withheld => self.withheld.increment(),
             Outcome::Replied(replied) => self.count_reply(replied),
         }
     }
 
     #[inline]
     fn count_reply(&self, replied: Replied) {
-        if replied.branch == Branch::Local {
-            self.answered_local.increment();
+        match replied.branch {
+            Branch::Local => self.answered_local.increment(),
+            Branch::Limited => self.rate_limited.increment(),
+            Branch::Invalid | Branch::Refused => {}
         }
         match replied.rcode {
             Rcode::NoError if replied.referral => self.referrals.increment(),

@@ -17,7 +17,7 @@ pub use entry::{Entry, Set, Sets};
 #[cfg(fuzzing)]
 pub use work::lookups;
 
-use dnsplane_proto::{Generation, Settings};
+use dnsplane_proto::{Generation, Limits, Settings};
 use index::Index;
 use std::fmt;
 
@@ -43,6 +43,8 @@ pub struct Rules {
     pub local_records: bool,
     /// Another type of a loose name that exists: NODATA, or on to the next step.
     pub missing_type_is_nodata: bool,
+    /// How much one client may have.
+    pub limits: Limits,
 }
 
 impl Snapshot {
@@ -88,6 +90,7 @@ impl From<&Settings> for Rules {
             refuse_any: settings.refuse_any,
             local_records: settings.local_records,
             missing_type_is_nodata: settings.missing_type_is_nodata,
+            limits: settings.limits,
         }
     }
 }
@@ -95,6 +98,12 @@ impl From<&Settings> for Rules {
 impl Default for Rules {
     /// What a control plane says when nothing is configured.
     fn default() -> Self {
-        Self { max_udp_payload: 1232, refuse_any: false, local_records: true, missing_type_is_nodata: true }
+        Self {
+            max_udp_payload: 1232,
+            refuse_any: false,
+            local_records: true,
+            missing_type_is_nodata: true,
+            limits: Limits::default(),
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Wire messages ⇄ domain types: one conversion each way, and a name for each refusal.
 
+mod limits;
+
 use crate::{
+    limits::Limits,
     name::{InvalidName, Name},
     pb::feed as pb,
     record::{Generation, RecordData, RecordSet, RecordType},
@@ -29,6 +32,9 @@ pub enum InvalidMessage {
     /// A UDP payload size outside 512 to 65,535.
     #[error("{0} is not a UDP payload size (512 to 65535)")]
     Payload(u32),
+    /// A limit that is none, or more than can be counted.
+    #[error("a limit with `{0}` {1}")]
+    Limit(&'static str, u32),
 }
 
 impl From<Generation> for pb::Generation {
@@ -80,6 +86,7 @@ impl From<Settings> for pb::Settings {
             refuse_any: settings.refuse_any,
             local_records: settings.local_records,
             missing_type_is_nodata: settings.missing_type_is_nodata,
+            limits: (!settings.limits.are_off()).then(|| settings.limits.into()),
         }
     }
 }
@@ -96,6 +103,7 @@ impl TryFrom<pb::Settings> for Settings {
             refuse_any: wire.refuse_any,
             local_records: wire.local_records,
             missing_type_is_nodata: wire.missing_type_is_nodata,
+            limits: wire.limits.map_or_else(|| Ok(Limits::default()), Limits::try_from)?,
         })
     }
 }
@@ -137,6 +145,7 @@ mod tests {
             refuse_any: true,
             local_records: true,
             missing_type_is_nodata: false,
+            limits: Limits::default(),
         };
         let wire = pb::Settings::from(settings.clone());
         assert_eq!(Settings::try_from(wire.clone()).expect("valid"), settings);

@@ -1,5 +1,6 @@
 //! What the control plane decides about how a data plane answers.
 
+use crate::limits::Limits;
 use std::net::SocketAddr;
 
 /// The part of the configuration that concerns answering. Sent whole with each change; it is small.
@@ -15,4 +16,6 @@ pub struct Settings {
     pub local_records: bool,
     /// Another type of a loose name that exists: NODATA, or on to the next step.
     pub missing_type_is_nodata: bool,
+    /// How much one client may have.
+    pub limits: Limits,
 }

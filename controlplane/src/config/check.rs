@@ -3,7 +3,7 @@
 use super::{
     Api, Config, RecordsSource, Secret, Severity, Surroundings, cluster,
     file::{File, Locations, Source},
-    listen, unused,
+    limits, listen, unused,
 };
 use dnsplane_proto::Settings;
 use serde_json::{Map, Value};
@@ -99,6 +99,7 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         refuse_any: file.dns_refuse_any.unwrap_or(false),
         local_records: file.local_records_enabled.unwrap_or(true),
         missing_type_is_nodata: complaints.or_default("local_missing_type", missing_type),
+        limits: limits::check(file, complaints),
     }
 }
 

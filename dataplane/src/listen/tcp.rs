@@ -6,8 +6,8 @@
 
 use super::framing::{PREFIX, next_message};
 use crate::{
-    Cookies,
-    answer::{Asker, Outcome, Transport, answer},
+    Cookies, Limiter,
+    answer::{Asker, Outcome, Transport},
     counters::{Counters, Registry},
     current::Current,
 };
@@ -70,6 +70,7 @@ pub(super) struct Shared {
     current: Arc<Current>,
     counters: Arc<Counters>,
     cookies: Arc<Cookies>,
+    limiter: Arc<Limiter>,
     slots: Arc<Semaphore>,
     clients: Mutex<HashMap<IpAddr, u32>>,
     tasks: TaskTracker,
@@ -81,11 +82,13 @@ impl Shared {
         current: Arc<Current>,
         registry: &Registry,
         cookies: Arc<Cookies>,
+        limiter: Arc<Limiter>,
         patience: Patience,
     ) -> Arc<Self> {
         Arc::new(Self {
             patience,
             cookies,
+            limiter,
             current,
             counters: registry.register(),
             slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -231,7 +234,7 @@ impl Connection {
             now: super::now(),
             cookies: &shared.cookies,
         };
-        let outcome = answer(&self.read[at..at + length], &asker, &snapshot, &mut self.write);
+        let outcome = shared.limiter.answer(&self.read[at..at + length], &asker, &snapshot, &mut self.write);
         shared.counters.count(outcome);
         if outcome == Outcome::Dropped {
             self.write.truncate(start);
@@ -273,7 +276,7 @@ mod tests {
     async fn start_with(patience: Patience) -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Shared>) {
         let registry = Arc::new(Registry::default());
         let current = Arc::new(Current::new(Snapshot::empty()));
-        let shared = Shared::new(current, &registry, Arc::new(Cookies::with_secret([0; 16])), patience);
+        let shared = Shared::new(current, &registry, Arc::new(Cookies::with_secret([0; 16])), Arc::default(), patience);
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         tokio::spawn(serve(listener, shared.clone(), stop.clone()));

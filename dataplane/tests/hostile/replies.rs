@@ -52,6 +52,7 @@ pub(crate) fn check(input: &[u8]) {
     let reply = out.strip_prefix(BEFORE).expect("what was there before is still there");
     let replied = match outcome {
         Outcome::Replied(replied) => replied,
+        Outcome::Withheld => panic!("no limit was set"),
         Outcome::Dropped => {
             assert!(reply.is_empty(), "a reply that should not be there");
             assert!(query.len() < 12 || query[2] & QR != 0, "a query without a reply");
