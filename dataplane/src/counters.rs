@@ -43,6 +43,8 @@ counters! {
     tcp_queries,
     /// Answered from local records, negative answers included.
     answered_local,
+    /// Answered because the name means the same everywhere, or because the question was about this server.
+    answered_special,
     /// Replies NXDOMAIN.
     nxdomain,
     /// Replies that say: the name exists, the type does not.
@@ -57,6 +59,8 @@ counters! {
     badvers,
     /// Replies YXDOMAIN: a DNAME would make the name too long.
     yxdomain,
+    /// Replies NOTAUTH: a transfer of what is no zone of ours was asked for.
+    notauth,
     /// Replies that point to other servers: the name is below a zone cut.
     referrals,
     /// Replies with TC.
@@ -118,6 +122,7 @@ impl Counters {
     fn count_reply(&self, replied: Replied) {
         match replied.branch {
             Branch::Local => self.answered_local.increment(),
+            Branch::Special => self.answered_special.increment(),
             Branch::Limited => self.rate_limited.increment(),
             Branch::Invalid | Branch::Refused => {}
         }
@@ -131,6 +136,7 @@ impl Counters {
             Rcode::Refused => self.refused.increment(),
             Rcode::BadVers => self.badvers.increment(),
             Rcode::YxDomain => self.yxdomain.increment(),
+            Rcode::NotAuth => self.notauth.increment(),
         }
         if replied.truncated {
             self.truncated.increment();
@@ -196,6 +202,7 @@ mod tests {
         replied(Branch::Local, Rcode::NoError, false);
         replied(Branch::Local, Rcode::NoError, true);
         replied(Branch::Local, Rcode::NxDomain, false);
+        replied(Branch::Special, Rcode::NoError, false);
         replied(Branch::Refused, Rcode::Refused, false);
         replied(Branch::Invalid, Rcode::BadVers, false);
         let counts =

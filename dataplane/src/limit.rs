@@ -159,7 +159,7 @@ impl Exchange<'_> {
         let query = Query::parse(self.query).ok();
         let mut encoder = Encoder::new(reply, header, query.map_or(&[], |query| query.question.wire));
         let edns = query.and_then(|query| query.edns);
-        encoder.limit(usize::MAX, edns.as_ref(), self.asker, self.snapshot.rules.max_udp_payload);
+        encoder.limit(usize::MAX, edns.as_ref(), self.asker, &self.snapshot.rules);
         if rcode == Rcode::NoError {
             encoder.truncate();
         }

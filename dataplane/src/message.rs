@@ -213,7 +213,14 @@ mod tests {
         assert_eq!((query.question.kind, query.question.class), (RecordType::A, 1));
         assert_eq!(
             query.edns,
-            Some(Edns { payload: 4096, version: 0, dnssec_ok: true, cookie: None, keepalive: false })
+            Some(Edns {
+                payload: 4096,
+                version: 0,
+                dnssec_ok: true,
+                cookie: None,
+                keepalive: false,
+                wants_identity: false
+            })
         );
         assert_eq!((query.header.opcode(), query.header.is_response()), (0, false));
     }

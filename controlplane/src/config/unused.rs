@@ -12,7 +12,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("api_tls_cert", &["\"\""]),
     ("api_tls_key", &["\"\""]),
     ("api_rate_limit_rps", &["0", "0.0"]),
-    ("dns_identity", &["\"\""]),
     ("dot_enabled", &["false"]),
     ("doh_enabled", &["false"]),
     ("dnssec_validate", &["false"]),
@@ -26,7 +25,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("dashboard_resolution_log_cap", &["1000"]),
     ("pprof_enabled", &["false"]),
     ("axfr_enabled", &["false"]),
-    ("DNSRecordSettings.auto_build_ptr_from_a", &["false"]),
 ];
 
 /// The keys of `file` that are set to something and have no effect.

@@ -68,6 +68,16 @@ impl Index {
         self.rows[row][column].find(hash, name)
     }
 
+    /// What a name in lower case, or an address, hashes to.
+    pub(super) fn hash_of(&self, octets: &[u8]) -> u64 {
+        hash(self.seed, octets)
+    }
+
+    /// The entry whose name hashes to this and which is what `wanted` says.
+    pub(super) fn find_hashed(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<Entry<'_>> {
+        self.shard(hash).find_hashed(hash, |entry| self.hash_of(entry.name()) == hash && wanted(entry))
+    }
+
     /// Where this name would be, and its hash.
     #[inline]
     pub(super) fn shard_of(&self, name: &[u8]) -> (&Shard, u64) {

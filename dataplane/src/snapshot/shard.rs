@@ -35,6 +35,11 @@ impl Shard {
         self.slot_of(hash, name).map(|at| self.entry(self.slots[at]))
     }
 
+    /// The entry of this hash, of those that share bits of it, which is what `wanted` says.
+    pub(super) fn find_hashed(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<Entry<'_>> {
+        self.slot_where(hash, wanted).map(|at| self.entry(self.slots[at]))
+    }
+
     /// The slot where the search for a hash starts, and the first octet of what it points to: to have them fetched.
     #[inline]
     pub(super) fn first_slot(&self, hash: u64) -> u32 {
@@ -206,6 +211,11 @@ impl Shard {
 
     #[inline]
     fn slot_of(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        self.slot_where(hash, |entry| entry.name() == name)
+    }
+
+    #[inline]
+    fn slot_where(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<usize> {
         if self.slots.is_empty() {
             return None;
         }
@@ -213,7 +223,7 @@ impl Shard {
         loop {
             match self.slots[at] {
                 0 => return None,
-                slot if slot >> SLOT_BITS == tag(hash) && self.entry(slot).name() == name => return Some(at),
+                slot if slot >> SLOT_BITS == tag(hash) && wanted(&self.entry(slot)) => return Some(at),
                 _ => at = if at + 1 == self.slots.len() { 0 } else { at + 1 },
             }
         }
