@@ -15,8 +15,8 @@ use dnsplane_proto::RecordType;
 /// Octets of a message header (RFC 1035 §4.1.1).
 pub(crate) const HEADER: usize = 12;
 const MAX_LABEL: u8 = 63;
-/// Labels and pointers of one name: more than any that means well, so few that many names of many cost little.
-const MAX_STEPS: usize = 256;
+/// Labels and pointers behind the question: more than any query that means well has, so few that none costs much.
+const MAX_STEPS: usize = 1024;
 /// Type, class, TTL and RDATA length behind an owner name.
 const RECORD_FIXED: usize = 10;
 
@@ -99,11 +99,11 @@ impl<'a> Query<'a> {
             return Err(Malformed);
         }
         let question = Question::parse(message)?;
-        let mut at = HEADER + question.wire.len();
+        let (mut at, mut steps) = (HEADER + question.wire.len(), MAX_STEPS);
         // IXFR sends an SOA in the authority section (RFC 1995 §3); nothing before the additional section concerns us.
         // Each record takes at least eleven octets, so the counts cannot make this loop longer than the message.
         for _ in 0..u32::from(answers) + u32::from(authorities) {
-            let (record, end) = Record::read(message, at)?;
+            let (record, end) = Record::read(message, at, &mut steps)?;
             if record.kind == RecordType::OPT {
                 return Err(Malformed); // it belongs to the additional section (RFC 6891 §6.1.1)
             }
@@ -111,7 +111,7 @@ impl<'a> Query<'a> {
         }
         let mut edns = None;
         for _ in 0..additionals {
-            let (record, end) = Record::read(message, at)?;
+            let (record, end) = Record::read(message, at, &mut steps)?;
             at = end;
             if record.kind == RecordType::OPT && edns.replace(Edns::parse(&record)?).is_some() {
                 return Err(Malformed); // more than one OPT (RFC 6891 §6.1.1)
@@ -148,8 +148,8 @@ struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The record at this place of the message, and where it ends.
-    fn read(message: &'a [u8], at: usize) -> Result<(Self, usize), Malformed> {
-        let (fixed_at, of_root) = owner(message, at)?;
+    fn read(message: &'a [u8], at: usize, steps: &mut usize) -> Result<(Self, usize), Malformed> {
+        let (fixed_at, of_root) = owner(message, at, steps)?;
         let (fixed, rest) = message[fixed_at..].split_first_chunk::<RECORD_FIXED>().ok_or(Malformed)?;
         let [kind_high, kind_low, class_high, class_low, ttl @ .., length_high, length_low] = *fixed;
         let length = usize::from(u16::from_be_bytes([length_high, length_low]));
@@ -161,10 +161,12 @@ impl<'a> Record<'a> {
 }
 
 /// Where the owner name at this place ends, and whether it is the root. Each pointer must lead to a place before the part
-/// of the name that it stands in, as NSD, Knot and BIND demand too; loops are not possible then.
-fn owner(message: &[u8], start: usize) -> Result<(usize, bool), Malformed> {
+/// of the name that it stands in, as NSD, Knot and BIND demand too; loops are not possible then. Each step is taken from
+/// `steps`.
+fn owner(message: &[u8], start: usize, steps: &mut usize) -> Result<(usize, bool), Malformed> {
     let (mut part, mut at, mut octets, mut end) = (start, start, 0, None);
-    for _ in 0..MAX_STEPS {
+    loop {
+        *steps = steps.checked_sub(1).ok_or(Malformed)?;
         match *message.get(at).ok_or(Malformed)? {
             0 => return Ok((end.unwrap_or(at + 1), octets == 0)),
             length @ 1..=MAX_LABEL => {
@@ -186,7 +188,6 @@ fn owner(message: &[u8], start: usize) -> Result<(usize, bool), Malformed> {
             return Err(Malformed);
         }
     }
-    Err(Malformed)
 }
 
 #[cfg(test)]
@@ -278,6 +279,16 @@ mod tests {
         let options = b"\x00\x0a\x00\x08abcdefgh\xff\xfe\x00\x00";
         let opt = [&OPT[..9], &[0, options.len() as u8], options].concat();
         assert!(Query::parse(&message([1, 0, 0, 1], &[QUESTION, &opt].concat())).expect("fine").edns.is_some());
+    }
+
+    #[test]
+    fn names_that_together_take_too_many_steps_are_malformed() {
+        let record =
+            |labels: usize| [&b"\x01a".repeat(labels)[..], b"\x00\x00\x10\x00\x01\x00\x00\x00\x00\x00\x00"].concat();
+        for (labels, records, fine) in [(100, 10, true), (100, 11, false), (0, 200, true)] {
+            let bytes = message([1, 0, 0, records], &[QUESTION, &record(labels).repeat(records.into())].concat());
+            assert_eq!(Query::parse(&bytes).is_ok(), fine, "{records} records of {labels} labels");
+        }
     }
 
     #[test]

@@ -121,6 +121,29 @@ fn without_limits_nothing_is_counted_and_no_table_is_made() {
 }
 
 #[test]
+fn nothing_is_allocated_per_query_once_there_are_tables() {
+    for per in [Per::Client, Per::Network { slip: 2 }] {
+        let desk = Desk::with(Limits {
+            amplification: 3,
+            ..Limits { queries: queries(1_000, 20).queries, ..replies(per, 5, 1) }
+        });
+        let (www, long) = (query("www.lab.test", 1, None), query("long.lab.test", 16, Some(b"abcdefgh")));
+        let mut reply = Vec::with_capacity(4096);
+        let mut ask = |address: u8| {
+            let asker =
+                Asker { transport: Transport::Udp, address: [192, 0, 2, address].into(), now: NOW, cookies: &COOKIES };
+            for query in [&www, &long] {
+                reply.clear();
+                desk.limiter.answer(query, &asker, &desk.snapshot, &mut reply);
+            }
+        };
+        ask(0);
+        let allocated = allocation_counter::measure(|| (0..50).for_each(|at| ask(at % 3)));
+        assert_eq!(allocated.count_total, 0, "{per:?}");
+    }
+}
+
+#[test]
 fn a_client_has_a_burst_and_then_its_rate() {
     let mut desk = Desk::with(queries(2_000, 5));
     let ask = |desk: &Desk, _| desk.ask("192.0.2.1");

@@ -48,7 +48,9 @@ impl Index {
 
     /// Without any name, for loading a large number of them. To be [`settled`](Self::settled) afterwards.
     pub(crate) fn loading(seed: u64) -> Self {
-        Self { columns: 0, ..Self::empty(seed) }
+        let rest = Arc::new(Shard::default());
+        let row = |_| Arc::new(std::array::from_fn(|at| if at == 0 { Arc::new(Shard::roomy()) } else { rest.clone() }));
+        Self { columns: 0, rows: std::array::from_fn(row), ..Self::empty(seed) }
     }
 
     /// From shards in the order of [`shards`](Self::shards), and their marks; missing shards are empty.

@@ -2,7 +2,7 @@
 
 use crate::{
     kinds,
-    zone::{LONG, OUTSIDE, Zone, ancestors},
+    zone::{LONG, MAX_NAME, OUTSIDE, Zone, ancestors},
 };
 use dnsplane_tests::{Random, rival::UDP_PAYLOAD};
 use std::{
@@ -96,6 +96,8 @@ pub(crate) struct Questions {
     there: Vec<(String, Vec<u16>)>,
     /// Names in values, and names above the names that are there.
     near: Vec<String>,
+    /// The zone's and that of the one below it.
+    apexes: Vec<String>,
     /// DNAMEs.
     redirects: Vec<String>,
 }
@@ -114,6 +116,7 @@ impl Questions {
         let redirects = records.iter().filter(|record| record.kind == "DNAME").map(|record| record.name.clone());
         Self {
             redirects: redirects.collect(),
+            apexes: [zone].into_iter().chain(zone.child.as_deref()).map(|zone| zone.origin.clone()).collect(),
             there: there.into_iter().map(|(name, kinds)| (name.to_owned(), kinds.into_iter().collect())).collect(),
             near: near.into_iter().collect(),
         }
@@ -122,7 +125,7 @@ impl Questions {
     /// One of very many.
     pub(crate) fn one(&self, random: &mut Random) -> Question {
         let (name, kinds, about) = self.name(random);
-        let name = if name.len() > 253 { self.there[0].0.clone() } else { name };
+        let name = if name.len() > MAX_NAME { self.there[0].0.clone() } else { name };
         let edns = random.one_in(2).then(|| Edns {
             payload: *random.one_of(&[UDP_PAYLOAD, UDP_PAYLOAD, UDP_PAYLOAD, 1232, 512]),
             version: u8::from(random.one_in(40)),
@@ -158,13 +161,13 @@ impl Questions {
             16 => (format!("{label}.{}", random.one_of(&self.near)), kinds, "below what is near"),
             17 if !self.redirects.is_empty() => {
                 let redirect = random.one_of(&self.redirects);
-                let room = (253usize.saturating_sub(redirect.len())) / (LONG.len() + 1);
+                let room = (MAX_NAME.saturating_sub(redirect.len())) / (LONG.len() + 1);
                 let labels = random.within(0..room as u64 + 1);
                 let front: String = (0..labels).map(|_| format!("{LONG}.")).collect();
                 (format!("{front}{label}.{redirect}"), kinds, "below a DNAME")
             }
             18 => ((*random.one_of(OUTSIDE)).to_owned(), kinds, "outside"),
-            _ => (format!("{label}.{label}.{}", self.there[0].0), kinds, "anything"),
+            _ => (random.one_of(&self.apexes).clone(), kinds, "an apex"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Zones as chance makes them, with everything that answers can depend on.
 
+mod aliases;
 mod deeds;
 
 use dnsplane_tests::{Random, Record, rival};
@@ -11,6 +12,8 @@ const LABELS: &[&str] = &["a", "b", "c", "d", "www", "_tcp", "_sip", "0", "xn--b
 pub(crate) const LONG: &str = "l23456789-123456789-123456789-123456789-123456789-123456789-123";
 /// Names in nobody's zone.
 pub(crate) const OUTSIDE: &[&str] = &["host.outside.example", "ns.far.example", "example", "www.test"];
+/// What a name can have in text (RFC 1035 §2.3.4).
+pub(crate) const MAX_NAME: usize = 253;
 /// Owners are not longer, so that there is room in front of them.
 const MAX_LENGTH: usize = 180;
 
@@ -150,12 +153,14 @@ impl<'r> Maker<'r> {
         }
     }
 
-    /// Adds a record, unless there would be data beside an alias (RFC 1034 §3.6.2) or below a DNAME (RFC 6672 §2.4). Records
+    /// Adds a record, unless a name in it would be too long or there would be data beside an alias (RFC 1034 §3.6.2) or below
+    /// a DNAME (RFC 6672 §2.4). Records
     /// of a set have one TTL (RFC 2181 §5.2).
     fn add(&mut self, name: &str, kind: &str, value: &str) {
         let role = |name: &str| self.roles.get(name).copied();
         let beside_alias = role(name) == Some(Role::Alias) && kind != "CNAME";
-        if beside_alias || ancestors(name).any(|above| role(above) == Some(Role::Redirect)) {
+        let is_too_long = value.split(' ').any(|word| word.len() > MAX_NAME && word.contains('.'));
+        if beside_alias || is_too_long || ancestors(name).any(|above| role(above) == Some(Role::Redirect)) {
             return;
         }
         let chance = self.random.within(1..6) * 120;

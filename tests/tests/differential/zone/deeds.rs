@@ -1,6 +1,6 @@
 //! What is done to zones.
 
-use super::{LONG, Maker, Role};
+use super::{Maker, Role, aliases};
 use crate::kinds;
 
 type Deed = fn(&mut Maker<'_>);
@@ -15,13 +15,13 @@ pub(super) const ALL: &[(u64, &str, Deed)] = &[
     (2, "blocked wildcard", blocked_wildcard),
     (2, "wildcard below an empty non-terminal", deep_wildcard),
     (2, "star in the middle", star_in_the_middle),
-    (6, "alias", alias),
-    (2, "chain", chain),
-    (2, "loop", ring),
-    (4, "redirect", redirect),
-    (2, "redirects in a row", redirects_in_a_row),
-    (1, "redirect to a long name", long_redirect),
-    (1, "redirect into itself", self_redirect),
+    (6, "alias", aliases::alias),
+    (2, "chain", aliases::chain),
+    (2, "loop", aliases::ring),
+    (4, "redirect", aliases::redirect),
+    (2, "redirects in a row", aliases::redirects_in_a_row),
+    (1, "redirect to a long name", aliases::long_redirect),
+    (1, "redirect into itself", aliases::self_redirect),
     (5, "cut", cut),
     (1, "big set", big_set),
 ];
@@ -70,7 +70,7 @@ impl Maker<'_> {
         for _ in 0..3 {
             let alias = self.fresh();
             let to = self.random.one_of(&names).clone();
-            set_alias(self, &alias, &to);
+            aliases::set_alias(self, &alias, &to);
         }
         self.child = Some(Box::new(child));
         self.deeds.insert(CHILD);
@@ -78,7 +78,7 @@ impl Maker<'_> {
 }
 
 /// Sets of a few types at a name.
-fn fill(maker: &mut Maker<'_>, name: &str) {
+pub(super) fn fill(maker: &mut Maker<'_>, name: &str) {
     for _ in 0..maker.random.within(1..4) {
         let kind = kinds::any(maker.random);
         let hosts = [(); 2].map(|()| maker.target());
@@ -91,11 +91,6 @@ fn fill(maker: &mut Maker<'_>, name: &str) {
 fn put_data(maker: &mut Maker<'_>, name: &str) {
     maker.roles.entry(name.to_owned()).or_insert(Role::Data);
     fill(maker, name);
-}
-
-fn set_alias(maker: &mut Maker<'_>, name: &str, to: &str) {
-    maker.roles.insert(name.to_owned(), Role::Alias);
-    maker.add(name, "CNAME", to);
 }
 
 fn data(maker: &mut Maker<'_>) {
@@ -133,7 +128,7 @@ fn star(maker: &mut Maker<'_>) -> String {
 fn wildcard_alias(maker: &mut Maker<'_>) {
     let (name, to) = (star(maker), maker.target());
     if maker.is_free(&name) {
-        set_alias(maker, &name, &to);
+        aliases::set_alias(maker, &name, &to);
     }
 }
 
@@ -156,84 +151,6 @@ fn star_in_the_middle(maker: &mut Maker<'_>) {
     if maker.is_free(&name) {
         put_data(maker, &name);
     }
-}
-
-fn alias(maker: &mut Maker<'_>) {
-    let (name, to) = (maker.fresh(), maker.target());
-    set_alias(maker, &name, &to);
-}
-
-/// Up to more links than any server follows.
-fn chain(maker: &mut Maker<'_>) {
-    let mut to = maker.target();
-    let links = if maker.random.one_in(4) { 22 } else { maker.random.within(2..9) };
-    for _ in 0..links {
-        let name = maker.fresh();
-        set_alias(maker, &name, &to);
-        to = name;
-    }
-}
-
-fn ring(maker: &mut Maker<'_>) {
-    let first = maker.fresh();
-    maker.roles.insert(first.clone(), Role::Alias);
-    let mut to = first.clone();
-    for _ in 0..maker.random.within(0..3) {
-        let name = maker.fresh();
-        set_alias(maker, &name, &to);
-        to = name;
-    }
-    set_alias(maker, &first, &to);
-}
-
-/// A name that may have a DNAME: no wildcard (RFC 6672 §3.3 warns of these), nothing below it.
-fn redirectable(maker: &mut Maker<'_>) -> String {
-    for _ in 0..20 {
-        let name = maker.fresh();
-        if !name.starts_with('*') && !maker.has_descendants(&name) {
-            return name;
-        }
-    }
-    format!("d{}.{}", maker.roles.len(), maker.origin)
-}
-
-fn set_redirect(maker: &mut Maker<'_>, name: &str, to: &str) {
-    maker.roles.insert(name.to_owned(), Role::Redirect);
-    maker.add(name, "DNAME", to);
-}
-
-fn redirect(maker: &mut Maker<'_>) {
-    let (name, to) = (redirectable(maker), maker.target());
-    set_redirect(maker, &name, &to);
-    if maker.random.one_in(3) {
-        fill(maker, &name);
-    }
-    if maker.random.one_in(3) {
-        let alias = maker.fresh();
-        set_alias(maker, &alias, &format!("www.{name}"));
-    }
-}
-
-fn redirects_in_a_row(maker: &mut Maker<'_>) {
-    let mut to = maker.target();
-    for _ in 0..maker.random.within(2..5) {
-        let name = redirectable(maker);
-        set_redirect(maker, &name, &to);
-        to = name;
-    }
-}
-
-fn long_redirect(maker: &mut Maker<'_>) {
-    let name = redirectable(maker);
-    let to = format!("{LONG}.{LONG}.{LONG}.{}", maker.origin);
-    set_redirect(maker, &name, &to);
-}
-
-/// Each round makes the name longer, or comes back to the same.
-fn self_redirect(maker: &mut Maker<'_>) {
-    let name = redirectable(maker);
-    let to = if maker.random.one_in(2) { format!("again.{name}") } else { name.clone() };
-    set_redirect(maker, &name, &to);
 }
 
 /// A delegation: servers with and without glue, perhaps DS, and names that it hides.
