@@ -8,7 +8,7 @@ mod opt;
 use crate::{
     answer::Asker,
     message::{Edns, HEADER, Header},
-    snapshot::{Set, entry::RECORD_HEADER},
+    snapshot::{Rules, Set, entry::RECORD_HEADER},
     wire_name,
 };
 use opt::Opt;
@@ -33,6 +33,8 @@ pub enum Rcode {
     Refused = 5,
     /// A name that a DNAME would lead to is too long (RFC 6672 §2.2).
     YxDomain = 6,
+    /// No zone of ours (RFC 5936 §2.2.1).
+    NotAuth = 9,
     /// An EDNS version that we do not speak.
     BadVers = 16,
 }
@@ -59,7 +61,7 @@ pub(crate) struct Encoder<'a> {
     counts: [u16; 3],
     authoritative: bool,
     truncated: bool,
-    opt: Option<Opt>,
+    opt: Option<Opt<'a>>,
 }
 
 impl<'a> Encoder<'a> {
@@ -75,8 +77,8 @@ impl<'a> Encoder<'a> {
     }
 
     /// Limits the whole message to so many octets, and adds an OPT record if the client sent one (RFC 6891 §6.1.1).
-    pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, our_payload: u16) {
-        self.opt = client.map(|edns| Opt::new(edns, asker, our_payload));
+    pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, rules: &'a Rules) {
+        self.opt = client.map(|edns| Opt::new(edns, asker, rules));
         self.limit = octets.saturating_sub(self.opt.as_ref().map_or(0, Opt::length));
     }
 
@@ -100,6 +102,24 @@ impl<'a> Encoder<'a> {
             self.point_to(at, owner);
         }
         Ok(at)
+    }
+
+    /// Whether the reply holds this record of the name at `owner` already.
+    pub(crate) fn has(&self, owner: usize, record: &Set<'_>) -> bool {
+        let name = self.name_at(owner);
+        // Behind the question there are only records whose owner is a pointer.
+        const KIND_AND_CLASS: usize = 4;
+        let mut rest = self.written(QUESTION_AT + self.name_at(QUESTION_AT).len() + KIND_AND_CLASS);
+        while let Some(header) = rest.first_chunk::<RECORD_HEADER>() {
+            let its_owner = usize::from(u16::from_be_bytes([header[0] & 0x3f, header[1]]));
+            let rdata = usize::from(u16::from_be_bytes([header[10], header[11]]));
+            let (this, after) = rest.split_at_checked(RECORD_HEADER + rdata).unwrap_or_default();
+            if this.get(2..) == record.wire.get(2..) && self.name_at(its_owner).eq_ignore_ascii_case(name) {
+                return true;
+            }
+            rest = after;
+        }
+        false
     }
 
     /// DO: the client wants DNSSEC records (RFC 3225).

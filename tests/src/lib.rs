@@ -20,6 +20,7 @@ pub mod program;
 pub mod proxy;
 pub mod random;
 pub mod record;
+pub mod rival;
 pub mod vector;
 pub mod wait;
 
@@ -31,4 +32,5 @@ pub use node::{Node, Plan};
 pub use proxy::{BOTH, Proxy, Way};
 pub use random::Random;
 pub use record::Record;
+pub use rival::Rival;
 pub use wait::{PATIENCE, eventually};

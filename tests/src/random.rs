@@ -15,7 +15,8 @@ impl Random {
         Self::of(std::env::var("DNSPLANE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(seed))
     }
 
-    fn of(seed: u64) -> Self {
+    /// Starts from this seed and no other, for those who go through many.
+    pub fn of(seed: u64) -> Self {
         // Multiplied by an odd number, so that seeds which are close begin far apart; never zero, which would stay zero.
         let state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut random = Self { seed, state };

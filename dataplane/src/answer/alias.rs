@@ -27,7 +27,9 @@ impl<'s> Lookup<'s, '_> {
             return Step::NotOurs;
         };
         let dname = Set { count: 1, wire: record, ..set };
-        if self.encoder.set(Section::Answer, place.at + ancestor.offset, &dname).is_err() {
+        let owner = place.at + ancestor.offset;
+        // A name that leads below itself comes by the same DNAME again, which is given once (RFC 2181 §5).
+        if !self.encoder.has(owner, &dname) && self.encoder.set(Section::Answer, owner, &dname).is_err() {
             return Step::Done(End::Records);
         }
         let target = record.get(RDATA_AT..).unwrap_or_default();
@@ -47,7 +49,7 @@ impl<'s> Lookup<'s, '_> {
         let cname = Set { kind: RecordType::CNAME, count: 1, wire: &cname[..RDATA_AT + length] };
         match self.encoder.set(Section::Answer, place.at, &cname) {
             Err(Truncated) => Step::Done(End::Records),
-            Ok(_) if matches!(self.kind, RecordType::CNAME | RecordType::ANY) => Step::Done(End::Records),
+            Ok(_) if self.kind == RecordType::CNAME => Step::Done(End::Records),
             Ok(start) => Step::Follow(start + RDATA_AT),
         }
     }

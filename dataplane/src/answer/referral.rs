@@ -20,7 +20,12 @@ impl<'s> Lookup<'s, '_> {
         let Ok(start) = self.encoder.set(Section::Authority, owner, &servers) else {
             return Step::Done(End::Referral);
         };
-        if let Some(signers) = cut.entry.set(RecordType::DS).filter(|_| self.encoder.wants_dnssec()) {
+        // DS that nobody signed cannot be verified, so a zone without signatures has none to give (RFC 4035 §3.1).
+        let is_signed = || zone.is_some_and(|zone| zone.entry.set(RecordType::RRSIG).is_some());
+        if let Some(signers) = cut.entry.set(RecordType::DS)
+            && self.encoder.wants_dnssec()
+            && is_signed()
+        {
             let _ = self.encoder.set(Section::Authority, owner, &signers);
         }
         let below_cut = &place.name[cut.offset..];

@@ -41,6 +41,11 @@ impl Snapshot {
         self.index.marks().breaks.any() != 0
     }
 
+    /// Whether a zone starts at this name, in lower-case wire form.
+    pub(crate) fn is_zone(&self, name: &[u8]) -> bool {
+        self.find(name).is_some_and(|entry| entry.flags().is_apex())
+    }
+
     /// Zone and topmost obstacle of a name in lower-case wire form. With `above`, the name itself is not looked at: that is
     /// the parent's view of a zone cut, where DS records belong (RFC 4035 §3.1.4.1).
     pub(crate) fn authority(&self, name: &[u8], above: bool) -> Authority<'_> {

@@ -6,6 +6,10 @@ use std::fmt::Write as _;
 
 /// A zone with a bit of everything. Names without a final dot are below `lab.test`.
 fn tree() -> Snapshot {
+    tree_with(&[])
+}
+
+fn tree_with(more: &[(&str, RecordType, u32, Vec<u8>)]) -> Snapshot {
     use RecordType as T;
     let address = |last: u8| vec![192, 0, 2, last];
     let mx = |preference: u8, host: &str| [vec![0, preference], wire(host)].concat();
@@ -45,6 +49,8 @@ fn tree() -> Snapshot {
         ("host.new.lab.test", T::A, 50, address(10)),
         ("far.lab.test", T::DNAME, 70, wire("elsewhere.test")),
         ("loop.lab.test", T::DNAME, 70, wire("again.loop.lab.test")),
+        ("circle.lab.test", T::DNAME, 70, wire("lab.test")),
+        ("x.lab.test", T::CNAME, 70, wire("circle.lab.test")),
         ("long.lab.test", T::DNAME, 70, wire(&format!("{0}.{0}.{0}.lab.test", "a".repeat(60)))),
         // A zone within the zone.
         ("child.lab.test", T::SOA, 20, soa(3600)),
@@ -62,11 +68,12 @@ fn tree() -> Snapshot {
     }
     let hosts: Vec<String> = (0..40).map(|at| format!("ns{at}.crowd.lab.test")).collect();
     records.extend(hosts.iter().map(|host| (host.as_str(), T::A, 60, address(20))));
+    records.extend_from_slice(more);
     serve(Rules::default(), &records)
 }
 
 /// Rcode, AA and all records of a reply, one a line, without `lab.test` and with a letter for the section.
-fn told(message: &Message) -> String {
+pub(super) fn told(message: &Message) -> String {
     let mut text =
         format!("{}{}", message.metadata.response_code, if message.metadata.authoritative { " aa" } else { "" });
     let sections = [("", &message.answers), ("u ", &message.authorities), ("d ", &message.additionals)];
@@ -148,9 +155,16 @@ fn rfc1034_s4_3_2_below_a_zone_cut_others_have_the_answer() {
         ("cut.lab.test", T::DS, "No Error aa; cut 60 DS 0001080207070707"),
         ("into.lab.test", T::A, &format!("No Error aa; into 60 CNAME www.cut{referral}")),
     ]);
+}
+
+#[test]
+fn rfc4035_s3_1_4_a_referral_has_ds_if_the_zone_is_signed_and_the_client_asks_for_dnssec() {
+    let signed = tree_with(&[("lab.test", T::RRSIG, 60, vec![0; 20])]);
     let mut question = ask("www.cut.lab.test", T::A);
-    question.edns = Some((4096, 0, true));
-    assert!(told(&question.message(&tree())).contains("; u cut 60 DS 0001080207070707; d "));
+    for (snapshot, dnssec_ok, ds) in [(&signed, true, true), (&signed, false, false), (&tree(), true, false)] {
+        question.edns = Some((4096, 0, dnssec_ok));
+        assert_eq!(told(&question.message(snapshot)).contains("; u cut 60 DS 0001080207070707; d "), ds);
+    }
 }
 
 #[test]
@@ -187,6 +201,14 @@ fn rfc6672_s3_2_names_below_a_dname_are_aliases() {
         ),
         ("a.far.lab.test", T::A, "No Error aa; far 70 DNAME elsewhere.test.; a.far 70 CNAME a.elsewhere.test."),
         ("host.old.lab.test", T::CNAME, "No Error aa; old 70 DNAME new; host.old 70 CNAME host.new"),
+        // ANY matches an alias that is there, not one that is made up on the way.
+        ("host.old.lab.test", T::ANY, "No Error aa; old 70 DNAME new; host.old 70 CNAME host.new; host.new 50 A #10"),
+        // RFC 2181 §5: once, though it is the answer, too.
+        (
+            "x.circle.lab.test",
+            T::DNAME,
+            "No Error aa; circle 70 DNAME lab.test.; x.circle 70 CNAME x; x 70 CNAME circle",
+        ),
         // The owner itself is not redirected.
         ("old.lab.test", T::TXT, "No Error aa; old 70 TXT old"),
         ("old.lab.test", T::DNAME, "No Error aa; old 70 DNAME new"),
@@ -197,8 +219,9 @@ fn rfc6672_s3_2_names_below_a_dname_are_aliases() {
     assert_eq!(message.metadata.response_code, ResponseCode::YXDomain);
     assert_eq!(message.answers.len(), 1);
     // A DNAME that leads below itself is followed as far as any alias, or as far as names can grow.
-    let message = ask("x.loop.lab.test", T::A).message(&tree());
-    assert!(message.answers.len() > 10, "{}", told(&message));
+    let message = Ask { transport: Transport::Tcp, ..ask("x.loop.lab.test", T::A) }.message(&tree());
+    let dnames = message.answers.iter().filter(|record| record.record_type() == Kind::DNAME).count();
+    assert_eq!((dnames, message.answers.len()), (1, 2 + lookup::MAX_CHAIN), "{}", told(&message));
 }
 
 #[test]
