@@ -75,6 +75,11 @@ impl Case<'_> {
         }
     }
 
+    /// Those who say this.
+    pub(crate) fn supporters(&self, part: Part, opinion: &str) -> impl Iterator<Item = &Said> {
+        self.theirs.iter().flatten().filter(move |said| text(Some(said), part) == opinion)
+    }
+
     /// What we say.
     pub(crate) fn own(&self, part: Part) -> String {
         text(self.ours.as_ref(), part)
