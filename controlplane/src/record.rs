@@ -4,6 +4,7 @@
 //! value that nobody can parse. The wire form is made from it where it is needed (see [`crate::rdata`]).
 
 pub mod json;
+pub mod reverse;
 mod time;
 
 pub use time::{InvalidTime, Time};
@@ -137,9 +138,10 @@ impl Record {
         rdata::parse(kind, &self.value).err().map(|fault| format!("value: {fault}"))
     }
 
-    /// Owner and data in wire form; `None` if it cannot be served.
+    /// Owner and data in wire form; `None` if it cannot be served. The owner of a PTR record that is written as an address is
+    /// its reverse name.
     pub fn to_wire(&self) -> Option<(Name, RecordType, RecordData)> {
-        let owner = Name::parse(&self.name).ok()?;
+        let owner = wire_owner(&self.name, self.kind)?;
         let rdata = rdata::parse(self.kind()?, &self.value).ok()?;
         Some((owner, self.kind, RecordData { ttl: self.ttl, rdata }))
     }
@@ -162,6 +164,16 @@ impl Record {
     pub fn same_content(&self, other: &Self) -> bool {
         self.ttl == other.ttl && self.cmp_identity(other) == Ordering::Equal
     }
+}
+
+/// The owner name under which data planes have the records of this name and type.
+pub fn wire_owner(name: &str, kind: RecordType) -> Option<Name> {
+    if kind == RecordType::PTR
+        && let Some(address) = reverse::written_as_address(name)
+    {
+        return Name::parse(&reverse::reverse_name(address)).ok();
+    }
+    Name::parse(name).ok()
 }
 
 /// Orders names without regard to ASCII case.

@@ -74,7 +74,7 @@ fn change(snapshot: &Snapshot, at: u64) -> Result<Snapshot, Box<dyn Error>> {
     let mut builder = Builder::on(snapshot);
     builder.apply(&set(at, 2)?)?;
     let Generation { session, number } = snapshot.generation;
-    Ok(builder.finish(Generation { session, number: number + 1 }, snapshot.rules))
+    Ok(builder.finish(Generation { session, number: number + 1 }, snapshot.rules.clone()))
 }
 
 fn set(at: u64, octet: u8) -> Result<RecordSet, Box<dyn Error>> {

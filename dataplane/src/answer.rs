@@ -1,12 +1,16 @@
 //! Query bytes and a snapshot in, reply bytes out. No socket, no clock, no log: UDP, TCP, the fuzzer and the benchmark call
 //! the same function.
 //!
-//! What is tried, in this order: not a question for us; a name of a local zone; a loose name; REFUSED. A query for an
-//! existing record set costs one lookup and one copy, and allocates nothing as long as `reply` has the capacity.
+//! What is tried, in this order: not a question for us; a name of a local zone; a loose name; an automatic PTR record; a
+//! special name; REFUSED. A query for an existing record set costs one lookup and one copy, and allocates nothing as long as `reply` has the capacity.
 
 mod alias;
+mod arpa;
+mod identity;
 mod lookup;
 mod referral;
+mod reverse;
+mod special;
 mod targets;
 
 use crate::{
@@ -79,8 +83,10 @@ pub struct Replied {
 pub enum Branch {
     /// The query was not one that we could look up.
     Invalid,
-    /// Local records.
+    /// Local records, or what is made of them.
     Local,
+    /// A name that means the same everywhere, or a question about this server.
+    Special,
     /// Nothing of ours, and nobody to ask.
     Refused,
 }
@@ -112,18 +118,21 @@ fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snap
         // Sizes below 512 mean 512 (RFC 6891 §6.2.3).
         (Transport::Udp, Some(edns)) => usize::from(edns.payload.max(PLAIN_UDP).min(rules.max_udp_payload)),
     };
-    encoder.limit(limit, query.edns.as_ref(), asker, rules.max_udp_payload);
+    encoder.limit(limit, query.edns.as_ref(), asker, rules);
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return conclude(encoder, Branch::Invalid, Rcode::BadVers);
+    }
+    if let (identity::CLASS_CH, Some(identity)) = (query.question.class, &rules.identity)
+        && identity::answer(&query.question, identity, &mut encoder)
+    {
+        return conclude(encoder, Branch::Special, Rcode::NoError);
     }
     if let Some(rcode) = refusal(&query.question, transport, snapshot) {
         let branch = if rcode == Rcode::Refused { Branch::Refused } else { Branch::Invalid };
         return conclude(encoder, branch, rcode);
     }
-    if !rules.local_records {
-        return conclude(encoder, Branch::Refused, Rcode::Refused);
-    }
-    Lookup::new(snapshot, query.question.kind, encoder).run(&query.question)
+    let lookup = Lookup::new(snapshot, query.question.kind, encoder);
+    if rules.local_records { lookup.run(&query.question) } else { lookup.not_ours(&query.question) }
 }
 
 /// Questions that no lookup can answer. Types that are never data, such as OPT, are not among them: no name has any, so

@@ -7,6 +7,7 @@ use crate::snapshot::{
     Rules, Set, Snapshot,
     entry::OWNER_IS_QUESTION,
     index::{self, Index},
+    reverse::Reverse,
     shard::Full,
 };
 use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType};
@@ -47,6 +48,8 @@ pub enum Unusable {
 /// A snapshot in the making.
 pub struct Builder {
     index: Index,
+    /// Kept up to date while a snapshot that has it is changed.
+    reverse: Option<Reverse>,
     records: u64,
     /// From nothing.
     whole: bool,
@@ -57,16 +60,16 @@ pub struct Builder {
 impl Builder {
     /// Starts from nothing.
     pub fn new() -> Self {
-        Self::with(Index::loading(index::random_seed()), 0, true)
+        Self::with(Index::loading(index::random_seed()), None, 0, true)
     }
 
     /// Starts from what a snapshot holds.
     pub fn on(snapshot: &Snapshot) -> Self {
-        Self::with(snapshot.index.clone(), snapshot.records, false)
+        Self::with(snapshot.index.clone(), snapshot.reverse.clone(), snapshot.records, false)
     }
 
-    fn with(index: Index, records: u64, whole: bool) -> Self {
-        Self { index, records, whole, touched: Vec::new(), wire: Vec::new() }
+    fn with(index: Index, reverse: Option<Reverse>, records: u64, whole: bool) -> Self {
+        Self { index, reverse, records, whole, touched: Vec::new(), wire: Vec::new() }
     }
 
     /// Replaces one record set, or removes it if `set` has no data.
@@ -89,10 +92,16 @@ impl Builder {
             self.index.tidy(name.as_wire());
         }
         let index = if self.whole { self.index.settled() } else { self.index };
-        Snapshot { generation, rules, index, records: self.records }
+        let unruled =
+            Snapshot { generation, rules: Rules::default(), index, records: self.records, reverse: self.reverse };
+        unruled.under(rules)
     }
 
     fn put(&mut self, name: &[u8], new: Set<'_>, new_records: usize) -> Result<(), Full> {
+        if let Some(reverse) = &mut self.reverse {
+            let old = self.index.find(name).and_then(|entry| entry.set(new.kind));
+            reverse.replace(&self.index, name, old, new);
+        }
         let Some(entry) = self.index.find(name) else {
             if new_records == 0 {
                 return Ok(());

@@ -1,7 +1,8 @@
 //! What happened since the start, counted without locks.
 //!
-//! Each query thread has counters of its own, in cache lines of its own; TCP connections share a set. Totals are summed
-//! when someone asks. When a thread ends its counts move to the totals of the past.
+//! Each query thread has counters of its own, in cache lines of its own. TCP connections, which move between threads, share
+//! a set: each counts a batch for itself, and adds the result. Totals are summed when someone asks. When a thread ends its
+//! counts move to the totals of the past.
 
 use crate::{
     answer::{Branch, Outcome, Replied},
@@ -27,7 +28,8 @@ macro_rules! counters {
                 vec![$((stringify!($field), self.$field.get())),*]
             }
 
-            fn add_all(&self, other: &Self) {
+            /// Adds what another set has counted.
+            pub fn add_all(&self, other: &Self) {
                 $(self.$field.add(other.$field.get());)*
             }
         }
@@ -43,6 +45,8 @@ counters! {
     tcp_queries,
     /// Answered from local records, negative answers included.
     answered_local,
+    /// Answered because the name means the same everywhere, or because the question was about this server.
+    answered_special,
     /// Replies NXDOMAIN.
     nxdomain,
     /// Replies that say: the name exists, the type does not.
@@ -69,8 +73,10 @@ counters! {
     send_errors,
     /// TCP connections accepted.
     tcp_connections,
-    /// TCP connections closed at once: too many, in all or of one client.
+    /// TCP connections closed at once: too many, in all or of one client, and none of them idle.
     tcp_rejected,
+    /// TCP connections that were closed because they were idle and others needed their place.
+    tcp_evicted,
     /// TCP connections closed because the client did not read, or did not finish its query.
     tcp_timeouts,
 }
@@ -83,15 +89,18 @@ pub type Totals = Vec<(&'static str, u64)>;
 pub struct Count(AtomicU64);
 
 impl Count {
-    /// One more.
+    /// One more. For the thread that owns the counter: it is read and then written, which is cheaper than an atomic
+    /// addition, and loses what others add at that moment.
     #[inline]
     pub fn increment(&self) {
-        self.0.fetch_add(1, Relaxed);
+        self.0.store(self.get() + 1, Relaxed);
     }
 
-    /// So many more.
+    /// So many more, on a counter that anybody adds to.
     pub fn add(&self, more: u64) {
-        self.0.fetch_add(more, Relaxed);
+        if more > 0 {
+            self.0.fetch_add(more, Relaxed);
+        }
     }
 
     /// The value now.
@@ -113,8 +122,10 @@ impl Counters {
 
     #[inline]
     fn count_reply(&self, replied: Replied) {
-        if replied.branch == Branch::Local {
-            self.answered_local.increment();
+        match replied.branch {
+            Branch::Local => self.answered_local.increment(),
+            Branch::Special => self.answered_special.increment(),
+            Branch::Invalid | Branch::Refused => {}
         }
         match replied.rcode {
             Rcode::NoError if replied.referral => self.referrals.increment(),
@@ -192,6 +203,7 @@ mod tests {
         replied(Branch::Local, Rcode::NoError, false);
         replied(Branch::Local, Rcode::NoError, true);
         replied(Branch::Local, Rcode::NxDomain, false);
+        replied(Branch::Special, Rcode::NoError, false);
         replied(Branch::Refused, Rcode::Refused, false);
         replied(Branch::Invalid, Rcode::BadVers, false);
         let counts =

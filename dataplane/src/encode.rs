@@ -8,7 +8,7 @@ mod opt;
 use crate::{
     answer::Asker,
     message::{Edns, HEADER, Header},
-    snapshot::{Set, entry::RECORD_HEADER},
+    snapshot::{Rules, Set, entry::RECORD_HEADER},
     wire_name,
 };
 use opt::Opt;
@@ -61,7 +61,7 @@ pub(crate) struct Encoder<'a> {
     counts: [u16; 3],
     authoritative: bool,
     truncated: bool,
-    opt: Option<Opt>,
+    opt: Option<Opt<'a>>,
 }
 
 impl<'a> Encoder<'a> {
@@ -77,8 +77,8 @@ impl<'a> Encoder<'a> {
     }
 
     /// Limits the whole message to so many octets, and adds an OPT record if the client sent one (RFC 6891 §6.1.1).
-    pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, our_payload: u16) {
-        self.opt = client.map(|edns| Opt::new(edns, asker, our_payload));
+    pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, rules: &'a Rules) {
+        self.opt = client.map(|edns| Opt::new(edns, asker, rules));
         self.limit = octets.saturating_sub(self.opt.as_ref().map_or(0, Opt::length));
     }
 

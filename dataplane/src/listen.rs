@@ -5,6 +5,7 @@
 //! failed is said once in the log and in every report.
 
 mod batch;
+pub mod framing;
 mod tcp;
 mod udp;
 

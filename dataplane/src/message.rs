@@ -1,8 +1,9 @@
 //! Views over the bytes of a query: header, question, EDNS. Nothing is copied and nothing is allocated.
 //!
 //! The bytes come from strangers. What is not exactly a query is [`Malformed`] as a whole: we never guess what was meant.
-//! Compression pointers are legal in names behind the question (RFC 1035 §4.1.4); those names are stepped over without
-//! being followed, so no packet can make us loop. In the question there is nothing before it that a pointer could mean.
+//! Compression pointers are legal in names behind the question (RFC 1035 §4.1.4). They must lead backwards, and are followed
+//! only to see whether there is a name; so no packet can make us loop. In the question there is nothing before it that a
+//! pointer could mean. Octets behind the last record are not looked at.
 
 mod edns;
 
@@ -14,6 +15,8 @@ use dnsplane_proto::RecordType;
 /// Octets of a message header (RFC 1035 §4.1.1).
 pub(crate) const HEADER: usize = 12;
 const MAX_LABEL: u8 = 63;
+/// Labels and pointers behind the question: more than any query that means well has, so few that none costs much.
+const MAX_STEPS: usize = 1024;
 /// Type, class, TTL and RDATA length behind an owner name.
 const RECORD_FIXED: usize = 10;
 
@@ -96,25 +99,25 @@ impl<'a> Query<'a> {
             return Err(Malformed);
         }
         let question = Question::parse(message)?;
-        let mut rest = message.get(HEADER + question.wire.len()..).ok_or(Malformed)?;
+        let (mut at, mut steps) = (HEADER + question.wire.len(), MAX_STEPS);
         // IXFR sends an SOA in the authority section (RFC 1995 §3); nothing before the additional section concerns us.
         // Each record takes at least eleven octets, so the counts cannot make this loop longer than the message.
         for _ in 0..u32::from(answers) + u32::from(authorities) {
-            let (record, after) = Record::split(rest)?;
+            let (record, end) = Record::read(message, at, &mut steps)?;
             if record.kind == RecordType::OPT {
                 return Err(Malformed); // it belongs to the additional section (RFC 6891 §6.1.1)
             }
-            rest = after;
+            at = end;
         }
         let mut edns = None;
         for _ in 0..additionals {
-            let (record, after) = Record::split(rest)?;
-            rest = after;
+            let (record, end) = Record::read(message, at, &mut steps)?;
+            at = end;
             if record.kind == RecordType::OPT && edns.replace(Edns::parse(&record)?).is_some() {
                 return Err(Malformed); // more than one OPT (RFC 6891 §6.1.1)
             }
         }
-        if rest.is_empty() { Ok(Self { header, question, edns }) } else { Err(Malformed) }
+        Ok(Self { header, question, edns })
     }
 }
 
@@ -135,7 +138,8 @@ impl<'a> Question<'a> {
 
 /// A record behind the question. Its RDATA is not looked into.
 struct Record<'a> {
-    owner: &'a [u8],
+    /// Its owner is the root.
+    of_root: bool,
     kind: RecordType,
     class: u16,
     ttl: [u8; 4],
@@ -143,29 +147,47 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Malformed> {
-        let (owner, rest) = bytes.split_at(any_name(bytes)?);
-        let (fixed, rest) = rest.split_first_chunk::<RECORD_FIXED>().ok_or(Malformed)?;
+    /// The record at this place of the message, and where it ends.
+    fn read(message: &'a [u8], at: usize, steps: &mut usize) -> Result<(Self, usize), Malformed> {
+        let (fixed_at, of_root) = owner(message, at, steps)?;
+        let (fixed, rest) = message[fixed_at..].split_first_chunk::<RECORD_FIXED>().ok_or(Malformed)?;
         let [kind_high, kind_low, class_high, class_low, ttl @ .., length_high, length_low] = *fixed;
         let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        let (rdata, rest) = rest.split_at_checked(length).ok_or(Malformed)?;
+        let rdata = rest.get(..length).ok_or(Malformed)?;
         let kind = RecordType(u16::from_be_bytes([kind_high, kind_low]));
-        Ok((Self { owner, kind, class: u16::from_be_bytes([class_high, class_low]), ttl, rdata }, rest))
+        let class = u16::from_be_bytes([class_high, class_low]);
+        Ok((Self { of_root, kind, class, ttl, rdata }, fixed_at + RECORD_FIXED + length))
     }
 }
 
-/// Length of the name at the start of `bytes`, which may end in a compression pointer. The pointer is not followed.
-fn any_name(bytes: &[u8]) -> Result<usize, Malformed> {
-    let mut at = 0;
-    while at < MAX_NAME {
-        match *bytes.get(at).ok_or(Malformed)? {
-            0 => return Ok(at + 1),
-            length @ 1..=MAX_LABEL => at += usize::from(length) + 1,
-            0xc0.. => return if bytes.len() >= at + 2 { Ok(at + 2) } else { Err(Malformed) },
+/// Where the owner name at this place ends, and whether it is the root. Each pointer must lead to a place before the part
+/// of the name that it stands in, as NSD, Knot and BIND demand too; loops are not possible then. Each step is taken from
+/// `steps`.
+fn owner(message: &[u8], start: usize, steps: &mut usize) -> Result<(usize, bool), Malformed> {
+    let (mut part, mut at, mut octets, mut end) = (start, start, 0, None);
+    loop {
+        *steps = steps.checked_sub(1).ok_or(Malformed)?;
+        match *message.get(at).ok_or(Malformed)? {
+            0 => return Ok((end.unwrap_or(at + 1), octets == 0)),
+            length @ 1..=MAX_LABEL => {
+                octets += usize::from(length) + 1;
+                at += usize::from(length) + 1;
+            }
+            high @ 0xc0.. => {
+                let low = *message.get(at + 1).ok_or(Malformed)?;
+                let to = usize::from(high & 0x3f) << 8 | usize::from(low);
+                if !(HEADER..part).contains(&to) {
+                    return Err(Malformed);
+                }
+                end = end.or(Some(at + 2));
+                (part, at) = (to, to);
+            }
             _ => return Err(Malformed),
         }
+        if octets >= MAX_NAME {
+            return Err(Malformed);
+        }
     }
-    Err(Malformed)
 }
 
 #[cfg(test)]
@@ -192,7 +214,14 @@ mod tests {
         assert_eq!((query.question.kind, query.question.class), (RecordType::A, 1));
         assert_eq!(
             query.edns,
-            Some(Edns { payload: 4096, version: 0, dnssec_ok: true, cookie: None, keepalive: false })
+            Some(Edns {
+                payload: 4096,
+                version: 0,
+                dnssec_ok: true,
+                cookie: None,
+                keepalive: false,
+                wants_identity: false
+            })
         );
         assert_eq!((query.header.opcode(), query.header.is_response()), (0, false));
     }
@@ -210,7 +239,11 @@ mod tests {
             ("pointer in the question", [1, 0, 0, 0], b"\xc0\x0c\x00\x01\x00\x01".to_vec()),
             ("reserved label type", [1, 0, 0, 0], b"\x41a\x00\x00\x01\x00\x01".to_vec()),
             ("name over 255 octets", [1, 0, 0, 0], long_name),
-            ("octets behind the last record", [1, 0, 0, 0], [QUESTION, &[0]].concat()),
+            (
+                "pointer to itself",
+                [1, 0, 0, 1],
+                [QUESTION, b"\xc0\x15\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00"].concat(),
+            ),
             ("record missing", [1, 0, 0, 1], QUESTION.to_vec()),
             ("record missing in authority", [1, 0, 9, 0], QUESTION.to_vec()),
             ("two OPT", [1, 0, 0, 2], [QUESTION, OPT, OPT].concat()),
@@ -246,6 +279,16 @@ mod tests {
         let options = b"\x00\x0a\x00\x08abcdefgh\xff\xfe\x00\x00";
         let opt = [&OPT[..9], &[0, options.len() as u8], options].concat();
         assert!(Query::parse(&message([1, 0, 0, 1], &[QUESTION, &opt].concat())).expect("fine").edns.is_some());
+    }
+
+    #[test]
+    fn names_that_together_take_too_many_steps_are_malformed() {
+        let record =
+            |labels: usize| [&b"\x01a".repeat(labels)[..], b"\x00\x00\x10\x00\x01\x00\x00\x00\x00\x00\x00"].concat();
+        for (labels, records, fine) in [(100, 10, true), (100, 11, false), (0, 200, true)] {
+            let bytes = message([1, 0, 0, records], &[QUESTION, &record(labels).repeat(records.into())].concat());
+            assert_eq!(Query::parse(&bytes).is_ok(), fine, "{records} records of {labels} labels");
+        }
     }
 
     #[test]

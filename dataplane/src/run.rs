@@ -49,7 +49,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
     let held = snapshot.as_ref().map(|snapshot| snapshot.generation);
     let mut snapshot = snapshot.unwrap_or_else(Snapshot::empty);
     if let Some((_, settings)) = &settings {
-        snapshot.rules = Rules::from(settings);
+        snapshot = snapshot.under(Rules::from(settings));
     }
     if let Some(generation) = held {
         info!(%generation, records = snapshot.records(), "serving new snapshot");

@@ -7,15 +7,21 @@ pub(crate) mod authority;
 pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod marks;
+pub(crate) mod reverse;
 pub(crate) mod shard;
 mod warm;
+#[cfg(fuzzing)]
+mod work;
 
 pub(crate) use authority::{Authority, Obstacle, Zone};
 pub use entry::{Entry, Set, Sets};
+#[cfg(fuzzing)]
+pub use work::lookups;
 
 use dnsplane_proto::{Generation, Settings};
 use index::Index;
-use std::fmt;
+use reverse::Reverse;
+use std::{fmt, sync::Arc};
 
 /// What queries are answered from.
 #[derive(Clone)]
@@ -26,10 +32,12 @@ pub struct Snapshot {
     pub rules: Rules,
     pub(crate) index: Index,
     pub(crate) records: u64,
+    /// There if the rules ask for automatic PTR records.
+    pub(crate) reverse: Option<Reverse>,
 }
 
 /// The part of [`Settings`] that concerns the content of replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// Largest UDP reply, octets; announced in OPT.
     pub max_udp_payload: u16,
@@ -39,6 +47,10 @@ pub struct Rules {
     pub local_records: bool,
     /// Another type of a loose name that exists: NODATA, or on to the next step.
     pub missing_type_is_nodata: bool,
+    /// Reverse names get PTR records from A and AAAA records.
+    pub auto_ptr: bool,
+    /// What `id.server`, `version.bind` and NSID say, at most 255 octets.
+    pub identity: Option<Arc<[u8]>>,
 }
 
 impl Snapshot {
@@ -49,18 +61,34 @@ impl Snapshot {
             rules: Rules::default(),
             index: Index::empty(index::random_seed()),
             records: 0,
+            reverse: None,
         }
+    }
+
+    /// The same records under other rules. Should these ask for automatic PTR records for the first time, every record is
+    /// looked at: a tenth of a second in a large store, and no work for a thread that answers.
+    pub fn under(mut self, rules: Rules) -> Self {
+        self.reverse = rules.auto_ptr.then(|| self.reverse.unwrap_or_else(|| Reverse::of(&self.index)));
+        self.rules = rules;
+        self
     }
 
     /// The entry of a name, given in lower-case wire form.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<Entry<'_>> {
+        #[cfg(fuzzing)]
+        work::count();
         self.index.find(name)
     }
 
     /// All names that have an entry, in no order.
     pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
         self.index.iter()
+    }
+
+    /// Octets that addresses and their names take, and how many pairs of them there are.
+    pub fn reverse_size(&self) -> (usize, usize) {
+        self.reverse.as_ref().map(Reverse::size).unwrap_or_default()
     }
 
     /// How many records there are.
@@ -82,6 +110,8 @@ impl From<&Settings> for Rules {
             refuse_any: settings.refuse_any,
             local_records: settings.local_records,
             missing_type_is_nodata: settings.missing_type_is_nodata,
+            auto_ptr: settings.auto_ptr,
+            identity: (!settings.identity.is_empty()).then(|| settings.identity.clone()),
         }
     }
 }
@@ -89,6 +119,13 @@ impl From<&Settings> for Rules {
 impl Default for Rules {
     /// What a control plane says when nothing is configured.
     fn default() -> Self {
-        Self { max_udp_payload: 1232, refuse_any: false, local_records: true, missing_type_is_nodata: true }
+        Self {
+            max_udp_payload: 1232,
+            refuse_any: false,
+            local_records: true,
+            missing_type_is_nodata: true,
+            auto_ptr: false,
+            identity: None,
+        }
     }
 }

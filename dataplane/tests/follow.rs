@@ -135,6 +135,8 @@ impl Connection {
             refuse_any: false,
             local_records: true,
             missing_type_is_nodata: true,
+            auto_ptr: false,
+            identity: Default::default(),
         };
         let body = pb::Settings::from(settings).encode_to_vec().into();
         self.transfer(pb::Resource::Settings, at(number), None, &[body], 0).await;

@@ -4,7 +4,7 @@ use crate::{
     name::{InvalidName, Name},
     pb::feed as pb,
     record::{Generation, RecordData, RecordSet, RecordType},
-    settings::Settings,
+    settings::{MAX_IDENTITY, Settings},
 };
 use bytes::Bytes;
 
@@ -29,6 +29,9 @@ pub enum InvalidMessage {
     /// A UDP payload size outside 512 to 65,535.
     #[error("{0} is not a UDP payload size (512 to 65535)")]
     Payload(u32),
+    /// An identity that no character-string could hold.
+    #[error("an identity of {0} octets (at most {MAX_IDENTITY})")]
+    Identity(usize),
 }
 
 impl From<Generation> for pb::Generation {
@@ -80,6 +83,8 @@ impl From<Settings> for pb::Settings {
             refuse_any: settings.refuse_any,
             local_records: settings.local_records,
             missing_type_is_nodata: settings.missing_type_is_nodata,
+            auto_ptr: settings.auto_ptr,
+            identity: Bytes::copy_from_slice(&settings.identity),
         }
     }
 }
@@ -90,12 +95,17 @@ impl TryFrom<pb::Settings> for Settings {
     fn try_from(wire: pb::Settings) -> Result<Self, InvalidMessage> {
         let listen = wire.listen.into_iter().map(|text| text.parse().map_err(|_| InvalidMessage::Listen(text)));
         let payload = u16::try_from(wire.max_udp_payload).ok().filter(|size| *size >= 512);
+        if wire.identity.len() > MAX_IDENTITY {
+            return Err(InvalidMessage::Identity(wire.identity.len()));
+        }
         Ok(Self {
             listen: listen.collect::<Result<_, _>>()?,
             max_udp_payload: payload.ok_or(InvalidMessage::Payload(wire.max_udp_payload))?,
             refuse_any: wire.refuse_any,
             local_records: wire.local_records,
             missing_type_is_nodata: wire.missing_type_is_nodata,
+            auto_ptr: wire.auto_ptr,
+            identity: wire.identity[..].into(),
         })
     }
 }
@@ -137,10 +147,17 @@ mod tests {
             refuse_any: true,
             local_records: true,
             missing_type_is_nodata: false,
+            auto_ptr: true,
+            identity: b"ns1 \xc3\xa9"[..].into(),
         };
         let wire = pb::Settings::from(settings.clone());
         assert_eq!(Settings::try_from(wire.clone()).expect("valid"), settings);
         assert!(Settings::try_from(pb::Settings { max_udp_payload: 511, ..wire.clone() }).is_err());
-        assert!(Settings::try_from(pb::Settings { listen: vec!["here".into()], ..wire }).is_err());
+        assert!(Settings::try_from(pb::Settings { identity: vec![b'x'; 256].into(), ..wire.clone() }).is_err());
+        assert!(Settings::try_from(pb::Settings { listen: vec!["here".into()], ..wire.clone() }).is_err());
+        // As a control plane says it that knows neither.
+        let old = pb::Settings { auto_ptr: false, identity: Bytes::new(), ..wire };
+        let old = Settings::try_from(old).expect("valid");
+        assert!(!old.auto_ptr && old.identity.is_empty());
     }
 }

@@ -11,7 +11,7 @@ pub mod settings;
 pub use convert::InvalidMessage;
 pub use name::{InvalidName, Name};
 pub use record::{Generation, RecordData, RecordSet, RecordType, UnknownType};
-pub use settings::Settings;
+pub use settings::{MAX_IDENTITY, Settings};
 
 /// Largest body of one feed `Part`, octets.
 pub const MAX_PART: usize = 1 << 20;

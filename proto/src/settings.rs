@@ -1,6 +1,9 @@
 //! What the control plane decides about how a data plane answers.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
+
+/// One character-string of a TXT record (RFC 1035 §3.3).
+pub const MAX_IDENTITY: usize = 255;
 
 /// The part of the configuration that concerns answering. Sent whole with each change; it is small.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,4 +18,8 @@ pub struct Settings {
     pub local_records: bool,
     /// Another type of a loose name that exists: NODATA, or on to the next step.
     pub missing_type_is_nodata: bool,
+    /// Reverse names get PTR records from A and AAAA records.
+    pub auto_ptr: bool,
+    /// What `id.server`, `version.bind` and NSID (RFC 5001) say, at most [`MAX_IDENTITY`] octets; empty: nothing.
+    pub identity: Arc<[u8]>,
 }

@@ -13,14 +13,19 @@ pub(crate) fn record(number: u32) -> Record {
     Record::a(&format!("host-{number}.load.example"), &format!("10.{b}.{c}.{d}"))
 }
 
-/// Writes this many into a node's records file, piece by piece: as one value they would take more memory than the node.
+/// Writes this many into a node's records file.
 pub(crate) fn write_records(node: &Node, count: u32) {
+    write_all(node, (0..count).map(record));
+}
+
+/// Writes these into a node's records file, piece by piece: as one value they would take more memory than the node.
+pub(crate) fn write_all(node: &Node, records: impl Iterator<Item = Record>) {
     let mut file = BufWriter::new(File::create(node.path("dnsrecords.json")).expect("a file"));
     let mut write = |text: &str| file.write_all(text.as_bytes()).expect("the disk takes it");
     write("{\"records\":[");
-    for number in 0..count {
+    for (number, record) in records.enumerate() {
         write(if number == 0 { "" } else { "," });
-        write(&record(number).to_json().to_string());
+        write(&record.to_json().to_string());
     }
     write("]}\n");
     file.flush().expect("the disk takes it");

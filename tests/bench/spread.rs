@@ -11,10 +11,15 @@ impl Spread {
         self.0.push(duration);
     }
 
+    /// Takes in another set.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
+    }
+
     /// The value below which this share of all lies.
-    fn quantile(&self, share: f64) -> Duration {
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
         let mut sorted = self.0.clone();
-        sorted.sort();
+        sorted.sort_unstable();
         let at = ((sorted.len() as f64 * share) as usize).min(sorted.len().saturating_sub(1));
         sorted.get(at).copied().unwrap_or_default()
     }

@@ -23,6 +23,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("deploy/quickstart", "tests/run runs it"),
     ("tests/run", "this is part of it"),
     ("tests/bench/run", "takes minutes, and prints figures that nothing here could judge"),
+    ("dataplane/fuzz/run", "goes on until it is stopped, and needs a C++ compiler"),
     ("deploy/systemd/check", "tests/run runs it"),
     ("cargo ", "tests/run builds and tests"),
     ("git clone ", "needs the network"),

@@ -5,7 +5,7 @@ use super::{
     file::{File, Locations, Source},
     listen, unused,
 };
-use dnsplane_proto::Settings;
+use dnsplane_proto::{MAX_IDENTITY, Settings};
 use serde_json::{Map, Value};
 use std::{
     net::SocketAddr,
@@ -93,12 +93,20 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         "forward" => Ok(false),
         other => Err(format!("is `{other}`; write `nodata` or `forward`")),
     };
+    let identity = match file.dns_identity.as_deref().unwrap_or_default() {
+        text if text.len() > MAX_IDENTITY => {
+            Err(format!("has {} octets; write at most {MAX_IDENTITY}, or \"\" to say nothing", text.len()))
+        }
+        text => Ok(text.as_bytes()),
+    };
     Settings {
         listen: bind.into_iter().map(|address| SocketAddr::new(address, port)).collect(),
         max_udp_payload: complaints.or_default("dns_max_edns_udp_payload", payload),
         refuse_any: file.dns_refuse_any.unwrap_or(false),
         local_records: file.local_records_enabled.unwrap_or(true),
         missing_type_is_nodata: complaints.or_default("local_missing_type", missing_type),
+        auto_ptr: file.record_settings.as_ref().and_then(|own| own.auto_build_ptr_from_a).unwrap_or(false),
+        identity: complaints.or_default("dns_identity", identity).into(),
     }
 }
 

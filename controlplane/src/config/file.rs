@@ -144,7 +144,7 @@ pub(super) struct Source {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct RecordSettings {
-    auto_build_ptr_from_a: Option<bool>,
+    pub(super) auto_build_ptr_from_a: Option<bool>,
     forward_ptr_queries: Option<bool>,
     add_updates_records: Option<bool>,
 }

@@ -17,7 +17,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("dns_response_limit_mode", &["\"\"", "\"sliding_window\""]),
     ("dns_max_responses_per_ip_window", &["0"]),
     ("dns_rrl_max_per_bucket", &["0"]),
-    ("dns_identity", &["\"\""]),
     ("dot_enabled", &["false"]),
     ("doh_enabled", &["false"]),
     ("dnssec_validate", &["false"]),
@@ -31,7 +30,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("dashboard_resolution_log_cap", &["1000"]),
     ("pprof_enabled", &["false"]),
     ("axfr_enabled", &["false"]),
-    ("DNSRecordSettings.auto_build_ptr_from_a", &["false"]),
 ];
 
 /// The keys of `file` that are set to something and have no effect.

@@ -1,6 +1,6 @@
 //! The search for one question in local records (RFC 1034 §4.3.2, RFC 4592, RFC 6672).
 
-use super::{Branch, Replied, conclude};
+use super::{Branch, Replied, conclude, reverse::Automatic, special};
 use crate::{
     encode::{Encoder, Rcode, Section},
     message::{HEADER, Question},
@@ -64,8 +64,8 @@ impl<'s, 'r> Lookup<'s, 'r> {
         let mut chain = [HEADER; MAX_CHAIN + 1];
         for hop in 0..=MAX_CHAIN {
             match self.step(Place { name: name.as_bytes(), at: chain[hop] }) {
-                Step::Done(end) => return self.done(end),
-                Step::NotOurs if hop == 0 => return conclude(self.encoder, Branch::Refused, Rcode::Refused),
+                Step::Done(end) => return self.done(Branch::Local, end),
+                Step::NotOurs if hop == 0 => return self.not_ours(question),
                 // The alias leaves local data: the client gets what there is.
                 Step::NotOurs => break,
                 Step::Follow(at) => {
@@ -80,17 +80,29 @@ impl<'s, 'r> Lookup<'s, 'r> {
                 }
             }
         }
-        self.done(End::Records)
+        self.done(Branch::Local, End::Records)
     }
 
-    fn done(self, end: End) -> Replied {
+    /// No local record answers the question. There are names that nobody else should be asked for, either.
+    pub(super) fn not_ours(mut self, question: &Question<'_>) -> Replied {
+        let name = LowerName::new(question.name);
+        let place = Place { name: name.as_bytes(), at: HEADER };
+        let local = self.snapshot.rules.local_records;
+        let known = local && (self.snapshot.find(place.name).is_some() || self.automatic(place).is_some());
+        match special::answer(place.name, self.kind, place.at, known, &mut self.encoder) {
+            Some(end) => self.done(Branch::Special, end),
+            None => conclude(self.encoder, Branch::Refused, Rcode::Refused),
+        }
+    }
+
+    fn done(self, branch: Branch, end: End) -> Replied {
         let rcode = match end {
             End::Records | End::NoData | End::Referral => Rcode::NoError,
             End::NxDomain => Rcode::NxDomain,
             End::TooLong => Rcode::YxDomain,
         };
         let (nodata, referral) = (matches!(end, End::NoData), matches!(end, End::Referral));
-        Replied { nodata, referral, ..conclude(self.encoder, Branch::Local, rcode) }
+        Replied { nodata, referral, ..conclude(self.encoder, branch, rcode) }
     }
 
     /// One name of the chain.
@@ -146,22 +158,32 @@ impl<'s, 'r> Lookup<'s, 'r> {
             return self.follow(&alias, place.at);
         }
         let zone = authority.unwrap_or_else(|| self.authority(place.name)).zone;
-        match zone {
-            Some(zone) => self.negative(zone, place.at, End::NoData),
-            None if entry.is_empty_non_terminal() || !self.snapshot.rules.missing_type_is_nodata => Step::NotOurs,
-            None => {
-                self.encoder.authoritative();
-                Step::Done(End::NoData)
-            }
-        }
+        self.unwritten(zone, place, true, !entry.is_empty_non_terminal())
     }
 
     /// The name does not exist, so a wildcard may stand in for it (RFC 4592 §3.3.1).
     fn missing(&mut self, authority: Authority<'s>, place: Place<'_>) -> Step {
-        match (self.snapshot.wildcard(place.name), authority.zone) {
-            (Some(wildcard), _) => self.found(&wildcard, place, Some(authority)),
-            (None, Some(zone)) => self.negative(zone, place.at, End::NxDomain),
-            (None, None) => Step::NotOurs,
+        match self.snapshot.wildcard(place.name) {
+            Some(wildcard) => self.found(&wildcard, place, Some(authority)),
+            None => self.unwritten(authority.zone, place, false, false),
+        }
+    }
+
+    /// Nobody wrote a record that is asked for. The name may exist all the same, and have records of other types.
+    fn unwritten(&mut self, zone: Option<Zone<'s>>, place: Place<'_>, exists: bool, has_records: bool) -> Step {
+        let automatic = self.automatic(place);
+        if automatic == Some(Automatic::Records) {
+            return Step::Done(End::Records);
+        }
+        let has_records = has_records || automatic == Some(Automatic::Exists);
+        match zone {
+            Some(zone) if exists || automatic.is_some() => self.negative(zone, place.at, End::NoData),
+            Some(zone) => self.negative(zone, place.at, End::NxDomain),
+            None if has_records && self.snapshot.rules.missing_type_is_nodata => {
+                self.encoder.authoritative();
+                Step::Done(End::NoData)
+            }
+            None => Step::NotOurs,
         }
     }
 

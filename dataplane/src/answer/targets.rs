@@ -1,7 +1,11 @@
 //! Addresses of hosts that an answer names, so that nobody has to ask again (RFC 1034 §4.3.2 step 6, RFC 2782, RFC 9460).
 
 use super::lookup::{Lookup, RDATA_AT};
-use crate::{encode::Section, snapshot::Set, wire_name::LowerName};
+use crate::{
+    encode::Section,
+    snapshot::Set,
+    wire_name::{self, LowerName},
+};
 use dnsplane_proto::RecordType;
 
 /// Hosts whose addresses are looked up for one reply.
@@ -19,10 +23,13 @@ impl Targets {
         let mut targets = Self { offsets: [0; MAX_TARGETS], count: 0 };
         let Some(before) = octets_before_target(set.kind) else { return targets };
         let mut at = start;
-        for (record, place) in set.records().zip(&mut targets.offsets) {
-            *place = at + RDATA_AT + before;
+        for record in set.records().take(MAX_TARGETS) {
+            // RDATA that ends before its host does would have us point to what comes behind it.
+            if record.get(RDATA_AT + before..).and_then(wire_name::split).is_some() {
+                targets.offsets[targets.count] = at + RDATA_AT + before;
+                targets.count += 1;
+            }
             at += record.len();
-            targets.count += 1;
         }
         targets
     }

@@ -2,6 +2,8 @@
 //! hickory-proto, which shares no code with us.
 
 mod edns;
+mod reverse;
+mod special;
 mod tree;
 
 use super::*;
@@ -69,6 +71,7 @@ fn lab_with(rules: Rules) -> Snapshot {
         ("a.deep.lab.test", T::A, 5, vec![192, 0, 2, 3]),
         ("sub.lab.test", T::SOA, 20, soa(3600)),
         ("loose.test", T::A, 7, vec![192, 0, 2, 4]),
+        ("host.home", T::A, 7, vec![192, 0, 2, 4]),
         ("nas.home", T::CNAME, 7, wire("loose.test")),
         ("tv.home", T::CNAME, 7, wire("unknown.example")),
     ];
@@ -174,8 +177,8 @@ fn rfc1034_s4_3_2_each_kind_of_name_gets_its_reply() {
         ("below.www.lab.test", T::A, ResponseCode::NXDomain, vec![], vec!["lab.test."]),
         ("loose.test", T::A, ResponseCode::NoError, vec!["loose.test."], vec![]),
         ("loose.test", T::AAAA, ResponseCode::NoError, vec![], vec![]),
-        ("below.loose.test", T::A, ResponseCode::Refused, vec![], vec![]),
-        ("test", T::A, ResponseCode::Refused, vec![], vec![]),
+        ("below.nas.home", T::A, ResponseCode::Refused, vec![], vec![]),
+        ("home", T::A, ResponseCode::Refused, vec![], vec![]),
         (".", T::NS, ResponseCode::Refused, vec![], vec![]),
         ("elsewhere.example", T::A, ResponseCode::Refused, vec![], vec![]),
     ] {
@@ -257,7 +260,7 @@ fn rfc2308_s2_the_outcome_tells_nodata_from_nxdomain() {
 #[test]
 fn a_missing_type_of_a_loose_name_goes_on_when_told_so() {
     let snapshot = lab_with(Rules { missing_type_is_nodata: false, ..Rules::default() });
-    assert_eq!(ask("loose.test", RecordType::MX).of(&snapshot).0.rcode, Rcode::Refused);
+    assert_eq!(ask("host.home", RecordType::MX).of(&snapshot).0.rcode, Rcode::Refused);
     assert_eq!(ask("loose.test", RecordType::A).of(&snapshot).0.rcode, Rcode::NoError);
     assert!(ask("www.lab.test", RecordType::MX).of(&snapshot).0.nodata, "zones are not concerned");
 }
@@ -265,8 +268,8 @@ fn a_missing_type_of_a_loose_name_goes_on_when_told_so() {
 #[test]
 fn without_local_records_nothing_is_answered() {
     let snapshot = lab_with(Rules { local_records: false, ..Rules::default() });
-    let (replied, reply) = ask("www.lab.test", RecordType::A).of(&snapshot);
-    assert_eq!((replied.rcode, replied.branch, reply.len()), (Rcode::Refused, Branch::Refused, 12 + 18));
+    let (replied, reply) = ask("host.home", RecordType::A).of(&snapshot);
+    assert_eq!((replied.rcode, replied.branch, reply.len()), (Rcode::Refused, Branch::Refused, 12 + 15));
 }
 
 #[test]
@@ -396,7 +399,7 @@ fn rfc1035_s4_1_1_other_opcodes_get_notimp_and_keep_theirs() {
 #[test]
 fn malformed_queries_get_formerr_with_their_id() {
     let mut bytes = ask("www.lab.test", RecordType::A).bytes();
-    bytes.push(0);
+    bytes.pop();
     let mut reply = Vec::new();
     answer(&bytes, &asker(Transport::Udp), &lab(), &mut reply);
     assert_eq!(reply, [0xbe, 0xef, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 0]);

@@ -5,26 +5,29 @@ use crate::{
     answer::{Asker, TCP_IDLE, Transport},
     cookie::{CLIENT, SERVER},
     message::Edns,
+    snapshot::Rules,
 };
 
 /// Root, type, payload, extended RCODE, version, flags, length.
 const FIXED: usize = 11;
 const OPTION_HEADER: usize = 4;
+const NSID: u8 = 3;
 const COOKIE: u8 = 10;
 const TCP_KEEPALIVE: u8 = 11;
 
 /// What our OPT record will say.
 #[derive(Clone, Copy)]
-pub(super) struct Opt {
+pub(super) struct Opt<'a> {
     payload: u16,
     dnssec_ok: bool,
     cookie: Option<[u8; CLIENT + SERVER]>,
     /// In units of 100 ms (RFC 7828 §3.1).
     keepalive: Option<u16>,
+    identity: Option<&'a [u8]>,
 }
 
-impl Opt {
-    pub(super) fn new(client: &Edns<'_>, asker: &Asker<'_>, our_payload: u16) -> Self {
+impl<'a> Opt<'a> {
+    pub(super) fn new(client: &Edns<'_>, asker: &Asker<'_>, rules: &'a Rules) -> Self {
         // Always a fresh one, whatever the client showed: cheaper than to judge its age, and as good (RFC 9018 §4.3).
         let cookie = client.cookie.map(|cookie| {
             let mut both = [0; CLIENT + SERVER];
@@ -35,7 +38,8 @@ impl Opt {
         // Over UDP the option means nothing (RFC 7828 §3.2.1).
         let keepalive = client.keepalive && asker.transport == Transport::Tcp;
         let keepalive = keepalive.then_some((TCP_IDLE.as_millis() / 100) as u16);
-        Self { payload: our_payload, dnssec_ok: client.dnssec_ok, cookie, keepalive }
+        let identity = rules.identity.as_deref().filter(|_| client.wants_identity);
+        Self { payload: rules.max_udp_payload, dnssec_ok: client.dnssec_ok, cookie, keepalive, identity }
     }
 
     pub(super) fn dnssec_ok(&self) -> bool {
@@ -50,14 +54,15 @@ impl Opt {
     fn options(&self) -> usize {
         let cookie = if self.cookie.is_some() { OPTION_HEADER + CLIENT + SERVER } else { 0 };
         let keepalive = if self.keepalive.is_some() { OPTION_HEADER + 2 } else { 0 };
-        cookie + keepalive
+        cookie + keepalive + self.identity.map_or(0, |identity| OPTION_HEADER + identity.len())
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>, rcode: Rcode) {
         let [high, low] = self.payload.to_be_bytes();
         // DO is repeated (RFC 3225 §3); version and all other flags are zero.
         let flags = u8::from(self.dnssec_ok) << 7;
-        out.extend_from_slice(&[0, 0, 41, high, low, (rcode as u16 >> 4) as u8, 0, flags, 0, 0, self.options() as u8]);
+        out.extend_from_slice(&[0, 0, 41, high, low, (rcode as u16 >> 4) as u8, 0, flags, 0]);
+        out.extend_from_slice(&(self.options() as u16).to_be_bytes());
         if let Some(cookie) = &self.cookie {
             out.extend_from_slice(&[0, COOKIE, 0, (CLIENT + SERVER) as u8]);
             out.extend_from_slice(cookie);
@@ -65,6 +70,11 @@ impl Opt {
         if let Some(timeout) = self.keepalive {
             out.extend_from_slice(&[0, TCP_KEEPALIVE, 0, 2]);
             out.extend_from_slice(&timeout.to_be_bytes());
+        }
+        if let Some(identity) = self.identity {
+            out.extend_from_slice(&[0, NSID]);
+            out.extend_from_slice(&(identity.len() as u16).to_be_bytes());
+            out.extend_from_slice(identity);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Puts what the feed brought into service: one pointer swap, then the copy on disk, then the receipt.
 
 use super::transfer::{Complete, Refusal, Transfer};
-use crate::{Current, current::Retired, last_good::Keeper, snapshot::Rules};
+use crate::{Current, Snapshot, current::Retired, last_good::Keeper, snapshot::Rules};
 use dnsplane_proto::{Generation, Settings, pb::feed as pb};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -58,11 +58,11 @@ impl Installer {
         match complete? {
             Complete::AlreadyServing(generation) => Ok((pb::outcome::Kind::AlreadyServing, generation)),
             Complete::Settings(generation, settings) => {
-                self.install_settings(generation, settings);
+                self.install_settings(generation, settings).await;
                 Ok((pb::outcome::Kind::Installed, generation))
             }
             Complete::Records { builder, generation, difference } => {
-                let (rules, whole) = (self.current.load().rules, difference.is_none());
+                let (rules, whole) = (self.current.load().rules.clone(), difference.is_none());
                 let next = if whole {
                     // Squeezing a large load takes tens of milliseconds, which TCP clients should not wait for.
                     let finished = tokio::task::spawn_blocking(move || builder.finish(generation, rules)).await;
@@ -96,10 +96,12 @@ impl Installer {
         self.retired.sweep();
     }
 
-    fn install_settings(&mut self, generation: Generation, settings: Settings) {
+    async fn install_settings(&mut self, generation: Generation, settings: Settings) {
         let settings = Arc::new(settings);
-        let mut next = (*self.current.load()).clone();
-        next.rules = Rules::from(&*settings);
+        let (now, rules) = (self.current.load(), Rules::from(&*settings));
+        // What is found out about a large store for the first time takes longer than TCP clients should wait.
+        let next = tokio::task::spawn_blocking(move || Snapshot::clone(&now).under(rules)).await;
+        let next = next.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         self.retired.push(self.current.replace(next));
         self.settings_generation = Some(generation);
         info!(%generation, listen = ?settings.listen, "new settings");

@@ -116,7 +116,7 @@ fn read_from(mut file: impl Read, length: u64, path: &Path) -> Result<Snapshot, 
     let generation = Generation { session: head.long(32), number: head.long(40) };
     let depths = |kind| std::array::from_fn(|labels| head.word(TABLE_END + (kind * DEPTHS + labels) * 4));
     let index = Index::from_shards(head.long(16), shards, Marks::from_parts([0, 1, 2].map(depths)));
-    let as_stored = Snapshot { generation, rules: Rules::default(), index, records: head.long(48) };
+    let as_stored = Snapshot { generation, rules: Rules::default(), index, records: head.long(48), reverse: None };
     if index::probe(head.long(16)) == head.long(24) {
         return Ok(as_stored);
     }
@@ -137,7 +137,7 @@ fn rehashed(stored: &Snapshot) -> Result<Snapshot, Unusable> {
             builder.apply(&RecordSet { owner: owner.clone(), kind: set.kind, data: data.collect() })?;
         }
     }
-    Ok(builder.finish(stored.generation, stored.rules))
+    Ok(builder.finish(stored.generation, stored.rules.clone()))
 }
 
 /// The head and table, whose length was checked.

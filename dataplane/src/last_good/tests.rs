@@ -37,7 +37,7 @@ fn keep(path: &Path, first: Snapshot, changes: &[RecordSet]) -> Snapshot {
         let mut builder = Builder::on(&before);
         builder.apply(change).unwrap();
         let to = generation(before.generation.number + 1);
-        current.replace(builder.finish(to, before.rules));
+        current.replace(builder.finish(to, before.rules.clone()));
         let body = pb::RecordSets { sets: vec![change.clone().into()] }.encode_to_vec();
         keeper.difference(before.generation, to, vec![body.into()]);
     }
@@ -160,6 +160,8 @@ fn settings_are_read_back_and_damage_is_noticed() {
         refuse_any: true,
         local_records: true,
         missing_type_is_nodata: false,
+        auto_ptr: true,
+        identity: b"ns1.lab"[..].into(),
     };
     assert!(settings::read(dir.path()).unwrap().is_none());
     settings::write(dir.path(), generation(3), &kept).unwrap();

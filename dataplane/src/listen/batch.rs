@@ -117,6 +117,14 @@ impl Batch {
         }
     }
 
+    /// The content of each message of the last receive, but for those that were too long.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        // SAFETY: a shared borrow of our own memory, that lasts as long as the one of `self` (invariants 1 and 4).
+        let memory = unsafe { self.memory.as_ref() };
+        let headers = memory.incoming.iter().take(self.received);
+        headers.zip(&memory.buffers).filter_map(|(header, buffer)| buffer.get(..header.msg_len as usize))
+    }
+
     /// Gives each message of the last receive to `answer`; what that appends is the reply to it, if it appends anything.
     pub(super) fn answer(&mut self, mut answer: impl FnMut(Query<'_>, &mut Vec<u8>)) {
         self.replies.clear();

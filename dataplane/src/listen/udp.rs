@@ -16,6 +16,8 @@ use crate::{
     answer::{Asker, Outcome, Transport, answer},
     counters::{Counters, Registry},
     current::{Current, Reader},
+    message::HEADER,
+    wire_name,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -127,16 +129,19 @@ impl Work {
         while !self.stop.load(Relaxed) {
             self.heartbeat.store(self.heartbeat.load(Relaxed) + 1, Relaxed);
             match batch.receive() {
-                Ok(_) => self.handle(&mut batch),
+                Ok(received) => self.handle(&mut batch, received),
                 Err(error) => self.idle(&error),
             }
         }
     }
 
     #[inline]
-    fn handle(&mut self, batch: &mut Batch) {
+    fn handle(&mut self, batch: &mut Batch, received: usize) {
         let (snapshot, counters, cookies) = (self.reader.load(), &*self.counters, &*self.cookies);
         let now = super::now();
+        if received > 1 {
+            snapshot.warm(batch.contents().filter_map(|query| wire_name::split(query.get(HEADER..)?)));
+        }
         batch.answer(|query, reply| {
             counters.udp_queries.increment();
             let outcome = match query.content {
@@ -164,3 +169,6 @@ impl Work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ const SERVER_COOKIE: std::ops::RangeInclusive<usize> = 8..=32;
 
 /// Option codes that we act on.
 mod option {
+    /// RFC 5001 §2.3.
+    pub(super) const NSID: u16 = 3;
     /// RFC 7873 §4.
     pub(super) const COOKIE: u16 = 10;
     /// RFC 7828 §3.1.
@@ -28,6 +30,8 @@ pub struct Edns<'a> {
     pub cookie: Option<Cookie<'a>>,
     /// The client asks how long a TCP connection may be silent (RFC 7828).
     pub keepalive: bool,
+    /// The client asks which server we are (NSID, RFC 5001).
+    pub wants_identity: bool,
 }
 
 /// The content of a COOKIE option.
@@ -43,11 +47,12 @@ impl<'a> Edns<'a> {
     pub(super) fn parse(record: &Record<'a>) -> Result<Self, Malformed> {
         debug_assert_eq!(record.kind, RecordType::OPT);
         let [_, version, flags, _] = record.ttl;
-        if record.owner != [0] {
+        if !record.of_root {
             return Err(Malformed); // RFC 6891 §6.1.2: the owner is the root
         }
         let dnssec_ok = flags & 0x80 != 0;
-        let mut edns = Self { payload: record.class, version, dnssec_ok, cookie: None, keepalive: false };
+        let mut edns =
+            Self { payload: record.class, version, dnssec_ok, cookie: None, keepalive: false, wants_identity: false };
         // Options must fill the RDATA. Those that we do not know do not matter (RFC 6891 §6.1.2).
         let mut options = record.rdata;
         while !options.is_empty() {
@@ -57,6 +62,7 @@ impl<'a> Edns<'a> {
             match u16::from_be_bytes([*code_high, *code_low]) {
                 // Of several, the first counts.
                 option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Cookie::parse(content)?),
+                option::NSID => edns.wants_identity = true,
                 option::TCP_KEEPALIVE => edns.keepalive = true,
                 _ => {}
             }

@@ -48,7 +48,9 @@ impl Index {
 
     /// Without any name, for loading a large number of them. To be [`settled`](Self::settled) afterwards.
     pub(crate) fn loading(seed: u64) -> Self {
-        Self { columns: 0, ..Self::empty(seed) }
+        let rest = Arc::new(Shard::default());
+        let row = |_| Arc::new(std::array::from_fn(|at| if at == 0 { Arc::new(Shard::roomy()) } else { rest.clone() }));
+        Self { columns: 0, rows: std::array::from_fn(row), ..Self::empty(seed) }
     }
 
     /// From shards in the order of [`shards`](Self::shards), and their marks; missing shards are empty.
@@ -66,6 +68,16 @@ impl Index {
         let hash = hash(self.seed, name);
         let (row, column) = self.place(hash);
         self.rows[row][column].find(hash, name)
+    }
+
+    /// What a name in lower case, or an address, hashes to.
+    pub(super) fn hash_of(&self, octets: &[u8]) -> u64 {
+        hash(self.seed, octets)
+    }
+
+    /// The entry whose name hashes to this and which is what `wanted` says.
+    pub(super) fn find_hashed(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<Entry<'_>> {
+        self.shard(hash).find_hashed(hash, |entry| self.hash_of(entry.name()) == hash && wanted(entry))
     }
 
     /// Where this name would be, and its hash.

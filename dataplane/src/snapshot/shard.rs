@@ -13,6 +13,9 @@ const SLOT_BITS: u32 = 24;
 /// Room for another entry of usual size.
 const SPARE: usize = 256;
 
+/// Just above the largest block (`DEFAULT_MMAP_THRESHOLD_MAX`, 32 MiB) for which glibc may come to use its heap.
+const ROOM: usize = (32 << 20) + (64 << 10);
+
 /// The shard has reached the most that its slots can address.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
@@ -29,10 +32,26 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
+    /// Without entries, and with room for a great many, which takes memory only where it is written to.
+    ///
+    /// glibc's allocator gives a block of this size pages of its own, and the system gets them back when it is freed. Blocks
+    /// that grew bit by bit, many side by side, would leave the heap half empty for as long as the process lives.
+    pub(super) fn roomy() -> Self {
+        let mut shard = Self::default();
+        // Where memory may not be promised that is not there (`vm.overcommit_memory=2`), it grows bit by bit.
+        let _ = shard.blob.try_reserve_exact(ROOM);
+        shard
+    }
+
     /// The entry of this name.
     #[inline]
     pub(super) fn find(&self, hash: u64, name: &[u8]) -> Option<Entry<'_>> {
         self.slot_of(hash, name).map(|at| self.entry(self.slots[at]))
+    }
+
+    /// The entry of this hash, of those that share bits of it, which is what `wanted` says.
+    pub(super) fn find_hashed(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<Entry<'_>> {
+        self.slot_where(hash, wanted).map(|at| self.entry(self.slots[at]))
     }
 
     /// The slot where the search for a hash starts, and the first octet of what it points to: to have them fetched.
@@ -206,6 +225,11 @@ impl Shard {
 
     #[inline]
     fn slot_of(&self, hash: u64, name: &[u8]) -> Option<usize> {
+        self.slot_where(hash, |entry| entry.name() == name)
+    }
+
+    #[inline]
+    fn slot_where(&self, hash: u64, wanted: impl Fn(&Entry<'_>) -> bool) -> Option<usize> {
         if self.slots.is_empty() {
             return None;
         }
@@ -213,7 +237,7 @@ impl Shard {
         loop {
             match self.slots[at] {
                 0 => return None,
-                slot if slot >> SLOT_BITS == tag(hash) && self.entry(slot).name() == name => return Some(at),
+                slot if slot >> SLOT_BITS == tag(hash) && wanted(&self.entry(slot)) => return Some(at),
                 _ => at = if at + 1 == self.slots.len() { 0 } else { at + 1 },
             }
         }

@@ -73,7 +73,7 @@ fn tree_with(more: &[(&str, RecordType, u32, Vec<u8>)]) -> Snapshot {
 }
 
 /// Rcode, AA and all records of a reply, one a line, without `lab.test` and with a letter for the section.
-fn told(message: &Message) -> String {
+pub(super) fn told(message: &Message) -> String {
     let mut text =
         format!("{}{}", message.metadata.response_code, if message.metadata.authoritative { " aa" } else { "" });
     let sections = [("", &message.answers), ("u ", &message.authorities), ("d ", &message.additionals)];
