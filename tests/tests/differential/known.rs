@@ -47,6 +47,15 @@ const TABLE: &[Known] = &[
         applies: |it| leads_to_another_zone(it.case.zone, it.ours) && it.others_stopped(),
     },
     Known {
+        what: "DS of a zone below comes from the parent's side, also if an alias in that zone leads there",
+        why: "RFC 1034 §4.3.2 step 3a: back to step 1; RFC 4035 §3.1.4.1",
+        applies: |it| {
+            let apex = it.case.zone.child.as_ref().map(|child| format!("{}.", child.origin));
+            let led_to = it.ours.answer.iter().filter(|record| is_alias(record.kind)).map(|record| &record.data);
+            it.case.question.kind == kinds::DS && led_to.last().is_some_and(|to| apex.as_ref() == Some(to))
+        },
+    },
+    Known {
         what: "a chain of more than five aliases is followed up to the sixteenth, where most have stopped",
         why: "RFC 1034 §4.3.2 step 3a, which knows no limit; Knot's is 5, BIND's 11",
         applies: |it| {

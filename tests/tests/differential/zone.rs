@@ -11,7 +11,7 @@ const LABELS: &[&str] = &["a", "b", "c", "d", "www", "_tcp", "_sip", "0", "xn--b
 /// As long as a label may be.
 pub(crate) const LONG: &str = "l23456789-123456789-123456789-123456789-123456789-123456789-123";
 /// Names in nobody's zone.
-pub(crate) const OUTSIDE: &[&str] = &["host.outside.example", "ns.far.example", "example", "www.test"];
+pub(crate) const OUTSIDE: &[&str] = &["host.outside.example", "ns.far.example", "example", "www.elsewhere"];
 /// What a name can have in text (RFC 1035 §2.3.4).
 pub(crate) const MAX_NAME: usize = 253;
 /// Owners are not longer, so that there is room in front of them.
@@ -33,7 +33,8 @@ impl Zone {
     /// The zone of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = Random::of(seed);
-        let mut maker = Maker::new(&format!("s{seed}.test"), &mut random);
+        // Not below `test`, which has a meaning of its own (RFC 6761 §6.2).
+        let mut maker = Maker::new(&format!("s{seed}.example"), &mut random);
         if maker.random.one_in(8) {
             maker.redirect_apex();
             return maker.finish();
