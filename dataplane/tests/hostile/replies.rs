@@ -124,6 +124,7 @@ fn contents(query: &[u8], reading: Option<&Reading>, asker: &Asker<'_>, world: &
 }
 
 const OPT: u16 = 41;
+const NSID: u16 = 3;
 const KEEPALIVE: u16 = 11;
 
 /// The OPT record says what we speak, and repeats DO and the client's cookie.
@@ -146,7 +147,13 @@ fn options(asked: &Opt, opt: &Walked, asker: &Asker<'_>, world: &World) {
     }
     let timeout = asker.transport == Transport::Tcp && asked_for(KEEPALIVE).is_some();
     assert_eq!(of(KEEPALIVE).count(), usize::from(timeout), "a timeout over TCP only");
-    assert_eq!(said.len(), of(COOKIE).count() + of(KEEPALIVE).count(), "options that nobody asked for");
+    let identity = world.snapshot.rules.identity.as_deref().filter(|_| asked_for(NSID).is_some());
+    assert!(of(NSID).map(|(_, said)| *said).eq(identity), "who we are, if that is to be told");
+    assert_eq!(
+        said.len(),
+        [COOKIE, KEEPALIVE, NSID].map(|code| of(code).count()).iter().sum::<usize>(),
+        "options that nobody asked for"
+    );
 }
 
 /// How often one answer may look into the index.

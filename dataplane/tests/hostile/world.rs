@@ -22,6 +22,10 @@ static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
             Rules { max_udp_payload: 4096, refuse_any: true, missing_type_is_nodata: false, ..rules.clone() },
             &[zones(), large()].concat(),
         )),
+        sound(build(
+            Rules { auto_ptr: true, identity: Some(b"ns1".as_slice().into()), ..rules.clone() },
+            &[zones(), large()].concat(),
+        )),
         sound(build(Rules { max_udp_payload: 65_535, ..rules.clone() }, &[zones(), large(), root()].concat())),
         sound(build(Rules { max_udp_payload: 512, ..rules.clone() }, &[zones(), large()].concat())),
         sound(build(Rules { local_records: false, ..rules.clone() }, &zones())),
