@@ -3,6 +3,7 @@
 mod aliases;
 mod deeds;
 
+use crate::{kinds, reading};
 use dnsplane_tests::{Random, Record, rival};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,6 +61,13 @@ impl Zone {
     /// Whether a name is at or below the apex.
     pub(crate) fn holds(&self, name: &str) -> bool {
         name.strip_suffix(&self.origin).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    }
+
+    /// Whether a name has records of this type, or a wildcard does that could stand in for it.
+    pub(crate) fn may_have(&self, answer: &reading::Record) -> bool {
+        self.all_records().iter().any(|record| {
+            kinds::number(&record.kind) == answer.kind && (record.name == answer.owner || record.name.starts_with("*."))
+        })
     }
 
     /// Everything, once.
