@@ -78,7 +78,8 @@ impl<'a> Encoder<'a> {
 
     /// Limits the whole message to so many octets, and adds an OPT record if the client sent one (RFC 6891 §6.1.1).
     pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, rules: &'a Rules) {
-        self.opt = client.map(|edns| Opt::new(edns, asker, rules));
+        let room = octets.saturating_sub(self.out.len() - self.start);
+        self.opt = client.map(|edns| Opt::new(edns, asker, rules).within(room));
         self.limit = octets.saturating_sub(self.opt.as_ref().map_or(0, Opt::length));
     }
 

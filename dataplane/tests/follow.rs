@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dnsplane_dns::{Options, run};
 use dnsplane_proto::{
-    Generation, Name, RecordData, RecordSet, RecordType, Settings,
+    Generation, Limits, Name, RecordData, RecordSet, RecordType, Settings,
     pb::feed::{
         self as pb,
         feed_server::{Feed, FeedServer},
@@ -132,6 +132,7 @@ impl Connection {
         let settings = Settings {
             listen: listen.to_vec(),
             max_udp_payload: 1232,
+            limits: Limits::default(),
             refuse_any: false,
             local_records: true,
             missing_type_is_nodata: true,

@@ -44,6 +44,7 @@ fn work(current: &Current, registry: &Registry) -> Work {
         reader: current.reader(),
         counters: registry.register(),
         cookies: Arc::new(Cookies::with_secret([7; 16])),
+        limiter: Arc::default(),
         stop: Arc::default(),
         heartbeat: Arc::default(),
     }
