@@ -2,6 +2,8 @@
 
 mod compared;
 mod oracle;
+mod reverse;
+mod special;
 mod transport;
 
 use dnsplane_tests::{Node, Plan, Record, dns::Question};

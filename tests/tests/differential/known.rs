@@ -70,6 +70,17 @@ const TABLE: &[Known] = &[
         applies: |case, ours, _| case.question.class == 255 && ours.rcode == 5,
     },
     Known {
+        what: "names under `test` that are in no zone do not exist, and `test` does, with zones below it; others refuse",
+        why: "RFC 6761 §6.2 item 5, RFC 8020 §2",
+        applies: |case, ours, _| {
+            let name = case.question.name.to_ascii_lowercase();
+            let under_test = name == "test" || name.ends_with(".test");
+            let said = ours.aa && ours.answer.is_empty() && ours.authority.iter().all(|record| record.owner == "test");
+            let refused = case.theirs.iter().flatten().filter(|theirs| theirs.rcode == 5).count() >= 2;
+            under_test && !case.zone.holds(&name) && said && refused
+        },
+    },
+    Known {
         what: "opcodes other than QUERY are not implemented, whatever the rest of the message says",
         why: "RFC 1035 §4.1.1 NOTIMP",
         applies: |case, ours, _| case.question.opcode != 0 && ours.rcode == 4,
