@@ -65,7 +65,7 @@ fn nothing_is_allocated_between_query_and_reply() {
         query("alias.lab.test", RecordType::A),
         query("x.wild.lab.test", RecordType::A),
         query("www.sub.lab.test", RecordType::A),
-        query("elsewhere.test", RecordType::A),
+        query("elsewhere.example", RecordType::A),
         query("h5.lab.test", RecordType::ANY),
         vec![0xff; 3],
         vec![1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0],
