@@ -11,6 +11,7 @@ mod diagnose;
 mod edit;
 mod file;
 mod keys;
+mod limits;
 mod listen;
 mod locate;
 mod places;

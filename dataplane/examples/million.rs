@@ -1,6 +1,6 @@
 //! What a large store costs: resident memory, build, lookup, change, and the way to disk and back.
 //!
-//! `cargo run --release -p dnsplane-dns --example million [NAMES]`
+//! `cargo run --release -p dnsplane-dns --example million [NAMES] [--auto-ptr]`
 
 use dnsplane_dns::{
     Asker, Builder, Cookies, Current, Outcome, Rules, Snapshot, Transport, answer,
@@ -11,7 +11,9 @@ use std::{error::Error, net::IpAddr, sync::Arc, time::Instant};
 
 #[expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 fn main() -> Result<(), Box<dyn Error>> {
-    let names: u64 = std::env::args().nth(1).map_or(Ok(1_000_000), |text| text.parse())?;
+    let (switches, numbers): (Vec<_>, Vec<_>) = std::env::args().skip(1).partition(|text| text.starts_with('-'));
+    let auto_ptr = switches.iter().any(|switch| switch == "--auto-ptr");
+    let names: u64 = numbers.first().map_or(Ok(1_000_000), |text| text.parse())?;
     println!("at start                {:>8.1} MiB", resident()?);
     let begun = Instant::now();
     let mut builder = Builder::new();
@@ -19,8 +21,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         builder.apply(&set(at, 1)?)?;
     }
     println!("before it is settled    {:>8.1} MiB", resident()?);
-    let snapshot = builder.finish(Generation { session: 1, number: 1 }, Rules::default());
+    let mut snapshot = builder.finish(Generation { session: 1, number: 1 }, Rules::default());
     println!("{names} names loaded   {:>8.1} MiB   {:.0} ms", resident()?, millis(begun));
+    if auto_ptr {
+        let begun = Instant::now();
+        snapshot = snapshot.under(Rules { auto_ptr, ..Rules::default() });
+        let (octets, pairs) = snapshot.reverse_size();
+        println!("names of addresses      {:>8.1} MiB   {:.0} ms", resident()?, millis(begun));
+        println!("{pairs} pairs           {:>8.1} MiB", octets as f64 / (1 << 20) as f64);
+    }
 
     let cookies = Cookies::with_secret([0; 16]);
     let asker = Asker { transport: Transport::Udp, address: IpAddr::from([127, 0, 0, 1]), now: 0, cookies: &cookies };
@@ -78,7 +87,7 @@ fn change(snapshot: &Snapshot, at: u64) -> Result<Snapshot, Box<dyn Error>> {
 }
 
 fn set(at: u64, octet: u8) -> Result<RecordSet, Box<dyn Error>> {
-    let address = [10, octet, (at >> 8) as u8, at as u8];
+    let address = [10 + octet, (at >> 16) as u8, (at >> 8) as u8, at as u8];
     Ok(RecordSet {
         owner: Name::parse(&format!("host{at}.lab.test"))?,
         kind: RecordType::A,

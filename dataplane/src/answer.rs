@@ -59,6 +59,8 @@ pub struct Asker<'a> {
 pub enum Outcome {
     /// Not a query: no reply was written.
     Dropped,
+    /// There was a reply, but the client had too many of its kind: none was written.
+    Withheld,
     /// A reply was written.
     Replied(Replied),
 }
@@ -89,6 +91,8 @@ pub enum Branch {
     Special,
     /// Nothing of ours, and nobody to ask.
     Refused,
+    /// The client has asked, or was told, more than its limit.
+    Limited,
 }
 
 /// Appends the reply to `query`, if it gets one, to `reply`.

@@ -9,6 +9,10 @@ pub(crate) const CLIENT: usize = 8;
 pub(crate) const SERVER: usize = 16;
 /// Version 1, then three reserved octets (RFC 9018 §4.1, §4.2).
 const VERSION: [u8; 4] = [1, 0, 0, 0];
+/// Seconds for which a server cookie counts (RFC 9018 §4.3).
+const MOST_AGE: u32 = 3600;
+/// A cookie may be from the future by so many seconds, as servers of one secret need not have the same time.
+const MOST_EARLY: u32 = 300;
 
 /// Makes server cookies. The secret is ours alone and lasts as long as the process: a client that shows a cookie of an
 /// earlier one is simply given a new one.
@@ -46,12 +50,51 @@ impl Cookies {
     }
 }
 
+impl Cookies {
+    /// Whether a server cookie is one that we gave to this client at this address, not long ago (RFC 9018 §4.3).
+    pub(crate) fn is_ours(&self, client: &[u8; CLIENT], server: &[u8], address: IpAddr, now: u32) -> bool {
+        let Some(made) = server.get(4..8).and_then(|octets| octets.try_into().ok()).map(u32::from_be_bytes) else {
+            return false;
+        };
+        // In serial number arithmetic, as the clock wraps.
+        let (age, early) = (now.wrapping_sub(made), made.wrapping_sub(now));
+        let expected = self.server(client, address, made);
+        // All octets are looked at, however early two differ: the time taken tells nothing.
+        let differs = server.iter().zip(&expected).fold(0, |differs, (one, other)| differs | (one ^ other));
+        (age <= MOST_AGE || early <= MOST_EARLY) && server.len() == SERVER && differs == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn octets<const N: usize>(text: &str) -> [u8; N] {
         std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+    }
+
+    #[test]
+    fn rfc9018_s4_3_a_cookie_counts_for_an_hour_and_for_its_client_alone() {
+        let cookies = Cookies::with_secret([3; 16]);
+        let (address, other): (IpAddr, IpAddr) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        let (client, made) = (b"abcdefgh", u32::MAX - 10);
+        let server = cookies.server(client, address, made);
+        for (after, ours) in [(0, true), (3600, true), (3601, false), (-300, true), (-301, false)] {
+            let now = made.wrapping_add_signed(after);
+            assert_eq!(cookies.is_ours(client, &server, address, now), ours, "after {after} s");
+        }
+        assert!(!cookies.is_ours(client, &server, other, made));
+        assert!(!cookies.is_ours(b"abcdefgi", &server, address, made));
+        assert!(!Cookies::with_secret([4; 16]).is_ours(client, &server, address, made));
+        for length in 0..SERVER {
+            assert!(!cookies.is_ours(client, &server[..length], address, made), "{length} octets");
+        }
+        assert!(!cookies.is_ours(client, &[&server[..], &[0]].concat(), address, made));
+        for at in 0..SERVER {
+            let mut forged = server;
+            forged[at] ^= 1;
+            assert!(!cookies.is_ours(client, &forged, address, made), "octet {at}");
+        }
     }
 
     #[test]

@@ -69,6 +69,10 @@ counters! {
     truncated,
     /// Messages without a reply: not queries.
     dropped,
+    /// Replies REFUSED or TC because of a limit, instead of others.
+    rate_limited,
+    /// Replies that were not sent because of a limit.
+    withheld,
     /// Replies that the kernel did not take.
     send_errors,
     /// TCP connections accepted.
@@ -116,6 +120,7 @@ impl Counters {
         self.queries_total.increment();
         match outcome {
             Outcome::Dropped => self.dropped.increment(),
+            Outcome::Withheld => self.withheld.increment(),
             Outcome::Replied(replied) => self.count_reply(replied),
         }
     }
@@ -125,6 +130,7 @@ impl Counters {
         match replied.branch {
             Branch::Local => self.answered_local.increment(),
             Branch::Special => self.answered_special.increment(),
+            Branch::Limited => self.rate_limited.increment(),
             Branch::Invalid | Branch::Refused => {}
         }
         match replied.rcode {

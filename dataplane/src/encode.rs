@@ -78,7 +78,8 @@ impl<'a> Encoder<'a> {
 
     /// Limits the whole message to so many octets, and adds an OPT record if the client sent one (RFC 6891 §6.1.1).
     pub(crate) fn limit(&mut self, octets: usize, client: Option<&Edns<'_>>, asker: &Asker<'_>, rules: &'a Rules) {
-        self.opt = client.map(|edns| Opt::new(edns, asker, rules));
+        let room = octets.saturating_sub(self.out.len() - self.start);
+        self.opt = client.map(|edns| Opt::new(edns, asker, rules).within(room));
         self.limit = octets.saturating_sub(self.opt.as_ref().map_or(0, Opt::length));
     }
 
@@ -90,14 +91,27 @@ impl<'a> Encoder<'a> {
     /// Appends a record set whose owner is written at `owner`, an offset in the message; returns where it starts.
     #[inline]
     pub(crate) fn set(&mut self, section: Section, owner: usize, set: &Set<'_>) -> Result<usize, Truncated> {
+        self.made_set(section, owner, (set.count, set.wire.len()), |out| out.extend_from_slice(set.wire))
+    }
+
+    /// The same for a set that is made here and now: `size` is how many records and octets `write` will add.
+    #[inline]
+    pub(crate) fn made_set(
+        &mut self,
+        section: Section,
+        owner: usize,
+        (count, octets): (u16, usize),
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<usize, Truncated> {
         let at = self.out.len() - self.start;
-        if at + set.wire.len() > self.limit || owner > MAX_POINTER {
+        if at + octets > self.limit || owner > MAX_POINTER {
             self.truncated |= section != Section::Additional;
             return Err(Truncated);
         }
-        self.out.extend_from_slice(set.wire);
+        write(self.out);
+        debug_assert_eq!(self.out.len() - self.start, at + octets, "room was made for what was written");
         // What fits into a message is far from 65,535 records.
-        self.counts[section as usize] += set.count;
+        self.counts[section as usize] += count;
         if owner != QUESTION_AT {
             self.point_to(at, owner);
         }

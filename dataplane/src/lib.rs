@@ -15,6 +15,7 @@ pub mod current;
 mod encode;
 pub mod feed;
 pub mod last_good;
+pub mod limit;
 pub mod listen;
 pub mod message;
 mod run;
@@ -26,6 +27,7 @@ pub use builder::Builder;
 pub use cookie::Cookies;
 pub use current::Current;
 pub use encode::Rcode;
+pub use limit::Limiter;
 pub use run::{Options, StartError, run};
 pub use snapshot::{Rules, Snapshot};
 

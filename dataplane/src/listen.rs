@@ -9,7 +9,7 @@ pub mod framing;
 mod tcp;
 mod udp;
 
-use crate::{Cookies, counters::Registry, current::Current};
+use crate::{Cookies, Limiter, counters::Registry, current::Current};
 use dnsplane_proto::Settings;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -55,6 +55,7 @@ pub struct Listeners {
     current: Arc<Current>,
     registry: Arc<Registry>,
     cookies: Arc<Cookies>,
+    limiter: Arc<Limiter>,
     tcp: Arc<tcp::Shared>,
     open: BTreeMap<SocketAddr, Endpoint>,
     state: watch::Sender<Listening>,
@@ -64,9 +65,11 @@ pub struct Listeners {
 impl Listeners {
     /// Without any socket. `threads` answer on each address.
     pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>, cookies: Arc<Cookies>) -> Self {
-        let tcp = tcp::Shared::new(current.clone(), &registry, cookies.clone(), tcp::Patience::default());
+        let limiter = Arc::new(Limiter::new());
+        let tcp =
+            tcp::Shared::new(current.clone(), &registry, cookies.clone(), limiter.clone(), tcp::Patience::default());
         let (state, _) = watch::channel(Listening::default());
-        Self { threads, current, registry, cookies, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
+        Self { threads, current, registry, cookies, limiter, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
     }
 
     /// What the sockets are at, now and later.
@@ -172,7 +175,7 @@ impl Listeners {
             sockets.push(udp::bind(bound).map_err(udp_error)?);
         }
         // All sockets are there before the first thread starts, so that the kernel's spreading does not change midway.
-        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies);
+        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter);
         let workers = sockets.into_iter().map(start).collect::<io::Result<_>>().map_err(udp_error)?;
         let stop = CancellationToken::new();
         let accept = tokio::spawn(tcp::serve(tcp, self.tcp.clone(), stop.clone()));

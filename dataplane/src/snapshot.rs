@@ -18,7 +18,7 @@ pub use entry::{Entry, Set, Sets};
 #[cfg(fuzzing)]
 pub use work::lookups;
 
-use dnsplane_proto::{Generation, Settings};
+use dnsplane_proto::{Generation, Limits, Settings};
 use index::Index;
 use reverse::Reverse;
 use std::{fmt, sync::Arc};
@@ -51,6 +51,8 @@ pub struct Rules {
     pub auto_ptr: bool,
     /// What `id.server`, `version.bind` and NSID say, at most 255 octets.
     pub identity: Option<Arc<[u8]>>,
+    /// How much one client may have.
+    pub limits: Limits,
 }
 
 impl Snapshot {
@@ -112,6 +114,7 @@ impl From<&Settings> for Rules {
             missing_type_is_nodata: settings.missing_type_is_nodata,
             auto_ptr: settings.auto_ptr,
             identity: (!settings.identity.is_empty()).then(|| settings.identity.clone()),
+            limits: settings.limits,
         }
     }
 }
@@ -126,6 +129,7 @@ impl Default for Rules {
             missing_type_is_nodata: true,
             auto_ptr: false,
             identity: None,
+            limits: Limits::default(),
         }
     }
 }

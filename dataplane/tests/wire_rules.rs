@@ -21,7 +21,7 @@ fn rcode(message: &[u8]) -> Option<Rcode> {
     let (asker, world) = replies::asker([0, 0]);
     let mut reply = Vec::new();
     match answer(message, &asker, &world.snapshot, &mut reply) {
-        Outcome::Dropped => None,
+        Outcome::Dropped | Outcome::Withheld => None,
         Outcome::Replied(replied) => Some(replied.rcode),
     }
 }

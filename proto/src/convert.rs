@@ -1,6 +1,9 @@
 //! Wire messages ⇄ domain types: one conversion each way, and a name for each refusal.
 
+mod limits;
+
 use crate::{
+    limits::Limits,
     name::{InvalidName, Name},
     pb::feed as pb,
     record::{Generation, RecordData, RecordSet, RecordType},
@@ -32,6 +35,9 @@ pub enum InvalidMessage {
     /// An identity that no character-string could hold.
     #[error("an identity of {0} octets (at most {MAX_IDENTITY})")]
     Identity(usize),
+    /// A limit that is none, or more than can be counted.
+    #[error("a limit with `{0}` {1}")]
+    Limit(&'static str, u32),
 }
 
 impl From<Generation> for pb::Generation {
@@ -85,6 +91,7 @@ impl From<Settings> for pb::Settings {
             missing_type_is_nodata: settings.missing_type_is_nodata,
             auto_ptr: settings.auto_ptr,
             identity: Bytes::copy_from_slice(&settings.identity),
+            limits: (!settings.limits.are_off()).then(|| settings.limits.into()),
         }
     }
 }
@@ -106,6 +113,7 @@ impl TryFrom<pb::Settings> for Settings {
             missing_type_is_nodata: wire.missing_type_is_nodata,
             auto_ptr: wire.auto_ptr,
             identity: wire.identity[..].into(),
+            limits: wire.limits.map_or_else(|| Ok(Limits::default()), Limits::try_from)?,
         })
     }
 }
@@ -149,6 +157,7 @@ mod tests {
             missing_type_is_nodata: false,
             auto_ptr: true,
             identity: b"ns1 \xc3\xa9"[..].into(),
+            limits: Limits::default(),
         };
         let wire = pb::Settings::from(settings.clone());
         assert_eq!(Settings::try_from(wire.clone()).expect("valid"), settings);

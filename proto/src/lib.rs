@@ -4,11 +4,13 @@
 //! turns wire messages into them and back. Generated code lives in [`pb`] and stops at each program's door.
 
 pub mod convert;
+pub mod limits;
 pub mod name;
 pub mod record;
 pub mod settings;
 
 pub use convert::InvalidMessage;
+pub use limits::{Limits, MOST_REPLIES, MOST_SLIP, Per, QueryLimit, ReplyLimit};
 pub use name::{InvalidName, Name};
 pub use record::{Generation, RecordData, RecordSet, RecordType, UnknownType};
 pub use settings::{MAX_IDENTITY, Settings};

@@ -1,5 +1,6 @@
 //! What the control plane decides about how a data plane answers.
 
+use crate::limits::Limits;
 use std::{net::SocketAddr, sync::Arc};
 
 /// One character-string of a TXT record (RFC 1035 §3.3).
@@ -22,4 +23,6 @@ pub struct Settings {
     pub auto_ptr: bool,
     /// What `id.server`, `version.bind` and NSID (RFC 5001) say, at most [`MAX_IDENTITY`] octets; empty: nothing.
     pub identity: Arc<[u8]>,
+    /// How much one client may have.
+    pub limits: Limits,
 }

@@ -45,9 +45,10 @@ pub(crate) fn run(effort: Effort, per_second: u32) {
     let steady = Steady { server: node.dns(), questions: &questions, per_second: peak / 2.0 };
     println!("### {NAMES} changes under load, {NAMES} names\n");
     println!(
-        "dnsperf gets {:.0} k answers/s; asked for at half of that while nothing changes and while {NAMES} records change, {}, \
-         over {WRITERS} connections.\n",
+        "dnsperf gets {:.0} k answers/s; asked for {:.0} k/s while nothing changes and while {NAMES} records change, {}, over \
+         {WRITERS} connections.\n",
         peak / 1e3,
+        steady.per_second / 1e3,
         if per_second == 0 { "as fast as it goes".to_owned() } else { format!("{per_second} a second") },
     );
     let rounds: Vec<_> =

@@ -3,7 +3,7 @@
 use super::{
     Api, Config, RecordsSource, Secret, Severity, Surroundings, cluster,
     file::{File, Locations, Source},
-    listen, unused,
+    limits, listen, unused,
 };
 use dnsplane_proto::{MAX_IDENTITY, Settings};
 use serde_json::{Map, Value};
@@ -107,6 +107,7 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         missing_type_is_nodata: complaints.or_default("local_missing_type", missing_type),
         auto_ptr: file.record_settings.as_ref().and_then(|own| own.auto_build_ptr_from_a).unwrap_or(false),
         identity: complaints.or_default("dns_identity", identity).into(),
+        limits: limits::check(file, complaints),
     }
 }
 

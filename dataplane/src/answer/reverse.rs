@@ -5,20 +5,18 @@
 //! turns automatic records on wants both.
 
 use super::{
+    CLASS_IN,
     arpa::Arpa,
-    lookup::{Lookup, Place, RDATA_AT},
+    lookup::{Lookup, Place, RDATA_AT, ttl},
 };
 use crate::{
     encode::Section,
-    snapshot::{Entry, Set, entry::OWNER_IS_QUESTION, reverse},
-    wire_name::MAX_NAME,
+    snapshot::{Entry, entry::OWNER_IS_QUESTION, reverse},
 };
 use dnsplane_proto::RecordType;
 
 /// Names looked at for one address. More would not fit into most replies; which of them count is the same every time.
 const MAX_OWNERS: usize = 256;
-/// The largest record that points to a name.
-const RECORD: usize = RDATA_AT + MAX_NAME;
 
 /// What automatic PTR records make of a name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,12 +39,12 @@ impl<'s> Lookup<'s, '_> {
             return arpa.is_part().then_some(Automatic::Part);
         };
         let mut owners: [Option<Entry<'s>>; MAX_OWNERS] = [None; MAX_OWNERS];
-        let mut count = 0;
+        let mut count = 0u16;
         for (owner, found) in owners.iter_mut().zip(reverse.owners(&self.snapshot.index, address.octets())) {
             *owner = Some(found);
             count += 1;
         }
-        let owners = &mut owners[..count];
+        let owners = &mut owners[..usize::from(count)];
         if owners.is_empty() {
             return None;
         }
@@ -54,45 +52,24 @@ impl<'s> Lookup<'s, '_> {
             return Some(Automatic::Exists);
         }
         owners.sort_unstable_by(|one, other| names(one).cmp(names(other)));
-        let owners = owners.iter().flatten();
-        self.point_to(owners, address.octets(), place.at);
-        Some(Automatic::Records)
-    }
-
-    /// Adds a PTR record for each owner. One, which is the rule, takes no memory but the stack.
-    fn point_to<'o>(&mut self, owners: impl Iterator<Item = &'o Entry<'s>> + Clone, address: &[u8], at: usize)
-    where
-        's: 'o,
-    {
+        let octets = owners.iter().flatten().map(|owner| RDATA_AT + owner.name().len()).sum();
         self.encoder.authoritative();
-        let (mut single, mut several) = ([0; RECORD], Vec::new());
-        let count = owners.clone().count();
-        let mut wire: &[u8] = &[];
-        for owner in owners {
-            let length = write(&mut single, owner, address);
-            if count == 1 {
-                wire = &single[..length];
-                break;
-            }
-            several.extend_from_slice(&single[..length]);
-        }
-        if count > 1 {
-            wire = &several;
-        }
-        let _ = self.encoder.set(Section::Answer, at, &Set { kind: RecordType::PTR, count: count as u16, wire });
+        let _ = self.encoder.made_set(Section::Answer, place.at, (count, octets), |out| {
+            owners.iter().flatten().for_each(|owner| write(out, owner, address.octets()));
+        });
+        Some(Automatic::Records)
     }
 }
 
 /// Writes a PTR record that points to this owner, with the TTL of the record that has the address.
-fn write(record: &mut [u8; RECORD], owner: &Entry<'_>, address: &[u8]) -> usize {
+fn write(out: &mut Vec<u8>, owner: &Entry<'_>, address: &[u8]) {
     let name = owner.name();
-    record[..2].copy_from_slice(&OWNER_IS_QUESTION);
-    record[2..6].copy_from_slice(&[0, RecordType::PTR.0 as u8, 0, 1]);
-    let ttl = reverse::record(owner, address).and_then(|record| record.get(6..10)).unwrap_or(&[0; 4]);
-    record[6..10].copy_from_slice(ttl);
-    record[10..RDATA_AT].copy_from_slice(&(name.len() as u16).to_be_bytes());
-    record[RDATA_AT..RDATA_AT + name.len()].copy_from_slice(name);
-    RDATA_AT + name.len()
+    let ttl = reverse::record(owner, address).map_or(0, ttl);
+    out.extend_from_slice(&OWNER_IS_QUESTION);
+    out.extend_from_slice(&[0, RecordType::PTR.0 as u8, 0, CLASS_IN as u8]);
+    out.extend_from_slice(&ttl.to_be_bytes());
+    out.extend_from_slice(&(name.len() as u16).to_be_bytes());
+    out.extend_from_slice(name);
 }
 
 /// A name to sort by: label by label, as it is read.

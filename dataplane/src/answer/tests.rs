@@ -122,7 +122,7 @@ impl Ask {
         let mut reply = Vec::new();
         match answer(&self.bytes(), &asker(self.transport), snapshot, &mut reply) {
             Outcome::Replied(replied) => (replied, reply),
-            Outcome::Dropped => panic!("dropped"),
+            other => panic!("{other:?}"),
         }
     }
 

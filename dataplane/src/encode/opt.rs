@@ -42,6 +42,11 @@ impl<'a> Opt<'a> {
         Self { payload: rules.max_udp_payload, dnssec_ok: client.dnssec_ok, cookie, keepalive, identity }
     }
 
+    /// Without our name, if that would be too long: behind the longest of questions there is room for all options but that.
+    pub(super) fn within(self, octets: usize) -> Self {
+        if self.length() <= octets { self } else { Self { identity: None, ..self } }
+    }
+
     pub(super) fn dnssec_ok(&self) -> bool {
         self.dnssec_ok
     }

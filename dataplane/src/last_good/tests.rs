@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Current, snapshot::Rules};
 use bytes::Bytes;
-use dnsplane_proto::{Name, RecordData, RecordSet, RecordType, pb::feed as pb};
+use dnsplane_proto::{Limits, Name, RecordData, RecordSet, RecordType, pb::feed as pb};
 use prost::Message;
 use std::sync::Arc;
 
@@ -162,6 +162,7 @@ fn settings_are_read_back_and_damage_is_noticed() {
         missing_type_is_nodata: false,
         auto_ptr: true,
         identity: b"ns1.lab"[..].into(),
+        limits: Limits { amplification: 9, ..Limits::default() },
     };
     assert!(settings::read(dir.path()).unwrap().is_none());
     settings::write(dir.path(), generation(3), &kept).unwrap();

@@ -9,8 +9,8 @@ mod places;
 
 use super::framing::{PREFIX, next_message};
 use crate::{
-    Cookies, Snapshot,
-    answer::{Asker, Outcome, TCP_IDLE, Transport, answer},
+    Cookies, Limiter, Snapshot,
+    answer::{Asker, Outcome, TCP_IDLE, Transport},
     counters::{Counters, Registry},
     current::Current,
 };
@@ -63,6 +63,7 @@ pub(super) struct Shared {
     current: Arc<Current>,
     counters: Arc<Counters>,
     cookies: Arc<Cookies>,
+    limiter: Arc<Limiter>,
     places: Arc<Places>,
     tasks: TaskTracker,
     patience: Patience,
@@ -73,11 +74,13 @@ impl Shared {
         current: Arc<Current>,
         registry: &Registry,
         cookies: Arc<Cookies>,
+        limiter: Arc<Limiter>,
         patience: Patience,
     ) -> Arc<Self> {
         Arc::new(Self {
             patience,
             cookies,
+            limiter,
             current,
             counters: registry.register(),
             places: Arc::default(),
@@ -201,7 +204,7 @@ impl Connection {
         self.write.extend_from_slice(&[0; PREFIX]);
         let address = self.place.client();
         let asker = Asker { transport: Transport::Tcp, address, now, cookies: &self.shared.cookies };
-        let outcome = answer(&self.read[at..at + length], &asker, snapshot, &mut self.write);
+        let outcome = self.shared.limiter.answer(&self.read[at..at + length], &asker, snapshot, &mut self.write);
         counts.count(outcome);
         if outcome == Outcome::Dropped {
             self.write.truncate(start);

@@ -12,8 +12,8 @@
 
 use super::batch::{self, Batch};
 use crate::{
-    Cookies,
-    answer::{Asker, Outcome, Transport, answer},
+    Cookies, Limiter,
+    answer::{Asker, Outcome, Transport},
     counters::{Counters, Registry},
     current::{Current, Reader},
     message::HEADER,
@@ -75,12 +75,14 @@ impl Worker {
         current: &Current,
         registry: &Registry,
         cookies: &Arc<Cookies>,
+        limiter: &Arc<Limiter>,
     ) -> io::Result<Self> {
         let (stop, heartbeat) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let work = Work {
             reader: current.reader(),
             counters: registry.register(),
             cookies: cookies.clone(),
+            limiter: limiter.clone(),
             stop: stop.clone(),
             heartbeat: heartbeat.clone(),
         };
@@ -120,6 +122,7 @@ struct Work {
     reader: Reader,
     counters: Arc<Counters>,
     cookies: Arc<Cookies>,
+    limiter: Arc<Limiter>,
     stop: Arc<AtomicBool>,
     heartbeat: Arc<AtomicU64>,
 }
@@ -138,6 +141,7 @@ impl Work {
     #[inline]
     fn handle(&mut self, batch: &mut Batch, received: usize) {
         let (snapshot, counters, cookies) = (self.reader.load(), &*self.counters, &*self.cookies);
+        let limiter = &*self.limiter;
         let now = super::now();
         if received > 1 {
             snapshot.warm(batch.contents().filter_map(|query| wire_name::split(query.get(HEADER..)?)));
@@ -148,7 +152,7 @@ impl Work {
                 // Nothing can be sent to port 0; only a forger writes it.
                 Some(content) if query.client.port() != 0 => {
                     let asker = Asker { transport: Transport::Udp, address: query.client.ip(), now, cookies };
-                    answer(content, &asker, snapshot, reply)
+                    limiter.answer(content, &asker, snapshot, reply)
                 }
                 _ => Outcome::Dropped,
             };

@@ -23,8 +23,8 @@ const REPEATED: u8 = 0x79;
 const CD: u8 = 0x10;
 /// Answers that a chain of aliases can gather: each of 17 hops adds a DNAME and a CNAME, and then there is a record set.
 const MOST_ALIASES: usize = 34;
-/// Octets of an OPT record with a cookie (RFC 7873: 40 at most) and a timeout, each with its header.
-const MOST_OPT: usize = 11 + 44 + 6;
+/// Octets of an OPT record with a cookie (RFC 7873: 40 at most), a timeout and a name of ours, each with its header.
+const MOST_OPT: usize = 11 + 44 + 6 + 259;
 
 /// Who asks, and of which world: the first two octets of an input. The rest is the query.
 pub(crate) fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
@@ -52,6 +52,7 @@ pub(crate) fn check(input: &[u8]) {
     let reply = out.strip_prefix(BEFORE).expect("what was there before is still there");
     let replied = match outcome {
         Outcome::Replied(replied) => replied,
+        Outcome::Withheld => panic!("no limit was set"),
         Outcome::Dropped => {
             assert!(reply.is_empty(), "a reply that should not be there");
             assert!(query.len() < 12 || query[2] & QR != 0, "a query without a reply");
@@ -124,6 +125,7 @@ fn contents(query: &[u8], reading: Option<&Reading>, asker: &Asker<'_>, world: &
 }
 
 const OPT: u16 = 41;
+const NSID: u16 = 3;
 const KEEPALIVE: u16 = 11;
 
 /// The OPT record says what we speak, and repeats DO and the client's cookie.
@@ -146,7 +148,13 @@ fn options(asked: &Opt, opt: &Walked, asker: &Asker<'_>, world: &World) {
     }
     let timeout = asker.transport == Transport::Tcp && asked_for(KEEPALIVE).is_some();
     assert_eq!(of(KEEPALIVE).count(), usize::from(timeout), "a timeout over TCP only");
-    assert_eq!(said.len(), of(COOKIE).count() + of(KEEPALIVE).count(), "options that nobody asked for");
+    let identity = world.snapshot.rules.identity.as_deref().filter(|_| asked_for(NSID).is_some());
+    // There is not always room for a long one.
+    if of(NSID).next().is_some() || identity.is_some_and(|identity| identity.len() < 100) {
+        assert!(of(NSID).map(|(_, said)| *said).eq(identity), "who we are, if that is to be told");
+    }
+    let expected: usize = [COOKIE, KEEPALIVE, NSID].iter().map(|code| of(*code).count()).sum();
+    assert_eq!(said.len(), expected, "options that nobody asked for");
 }
 
 /// How often one answer may look into the index.

@@ -116,6 +116,8 @@ fn sound() -> Vec<Vec<u8>> {
         "a.onion",
         "1.0.0.127.in-addr.arpa",
         "version.bind",
+        "id.server",
+        "2.2.0.192.in-addr.arpa",
         "cutoff.lab.test",
         "beyond.lab.test",
         "pointer.lab.test",
@@ -162,6 +164,7 @@ fn edns() -> Vec<Vec<u8>> {
     ];
     let mut queries: Vec<_> =
         lists.iter().map(|list| with_edns(&wire("www.lab.test"), A, &opt(1232, 0, list))).collect();
+    queries.push(with_edns(&name_of(255), A, &opt(512, 0, &[(3, b""), (10, b"abcdefgh"), (11, b"")])));
     for ttl in [0x0001_0000, 0x00ff_0000, 0xff00_0000, 0x0000_ffff] {
         queries.push(with_edns(&wire("www.lab.test"), A, &opt(1232, ttl, &[])));
     }
@@ -204,6 +207,9 @@ fn broken() -> Vec<Vec<u8>> {
     let mut chaos = query(&wire("version.bind"), 16);
     *chaos.last_mut().expect("a class") = 3;
     messages.push(chaos);
+    let mut server = query(&wire("id.server"), 16);
+    *server.last_mut().expect("a class") = 3;
+    messages.push(server);
     messages
 }
 
@@ -217,11 +223,9 @@ pub(crate) fn answer() -> Vec<Vec<u8>> {
     let from = |how: u8, who: u8| move |query: Vec<u8>| [&[how, who][..], &query].concat();
     let mut inputs: Vec<_> =
         sound().into_iter().flat_map(|query| [0u8, 1, 5, 12].map(|how| from(how, 0)(query.clone()))).collect();
-    inputs.extend(
-        edns()
-            .into_iter()
-            .flat_map(|query| [(0u8, 0u8), (1, 1), (2, 12)].map(|(how, who)| from(how, who)(query.clone()))),
-    );
+    inputs.extend(edns().into_iter().flat_map(|query| {
+        [(0u8, 0u8), (1, 1), (2, 12), (6, 0), (7, 0)].map(|(how, who)| from(how, who)(query.clone()))
+    }));
     // RDATA that ends before the host that it should name.
     for label in b'a'..=b'z' {
         let names = ["cutoff", "beyond", "pointer", "direct", "void"].map(|name| wire(&format!("x.{name}.lab.test")));
@@ -231,7 +235,7 @@ pub(crate) fn answer() -> Vec<Vec<u8>> {
         });
         inputs.extend(asked.map(from(12, 0)));
     }
-    inputs.extend(broken().into_iter().map(from(0, 0)));
+    inputs.extend(broken().into_iter().flat_map(|query| [0u8, 2].map(|how| from(how, 0)(query.clone()))));
     inputs
 }
 

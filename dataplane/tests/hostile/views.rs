@@ -30,5 +30,5 @@ fn compare(edns: &Edns<'_>, opt: &Opt) {
     let first = |code| opt.options.iter().find(|(other, _)| *other == code).map(|(_, content)| &content[..]);
     let cookie = edns.cookie.map(|cookie| [cookie.client, cookie.server].concat());
     assert_eq!(cookie.as_deref(), first(COOKIE));
-    assert_eq!(edns.keepalive, first(11).is_some());
+    assert_eq!((edns.keepalive, edns.wants_identity), (first(11).is_some(), first(3).is_some()));
 }

@@ -14,19 +14,33 @@ pub(crate) struct World {
 }
 
 static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
-    let rules = Rules::default();
+    let rules = Rules::default;
+    let identity = |length| Some(vec![b'i'; length].into());
     let sound = |snapshot| World { snapshot, sound: true };
     vec![
-        sound(build(rules.clone(), &[zones(), large()].concat())),
+        sound(build(rules(), &[zones(), large()].concat())),
         sound(build(
-            Rules { max_udp_payload: 4096, refuse_any: true, missing_type_is_nodata: false, ..rules.clone() },
+            Rules {
+                max_udp_payload: 4096,
+                refuse_any: true,
+                missing_type_is_nodata: false,
+                auto_ptr: true,
+                identity: identity(5),
+                ..rules()
+            },
             &[zones(), large()].concat(),
         )),
-        sound(build(Rules { max_udp_payload: 65_535, ..rules.clone() }, &[zones(), large(), root()].concat())),
-        sound(build(Rules { max_udp_payload: 512, ..rules.clone() }, &[zones(), large()].concat())),
-        sound(build(Rules { local_records: false, ..rules.clone() }, &zones())),
+        sound(build(Rules { max_udp_payload: 65_535, ..rules() }, &[zones(), large(), root()].concat())),
+        sound(build(
+            Rules { max_udp_payload: 512, auto_ptr: true, identity: identity(255), ..rules() },
+            &[zones(), large()].concat(),
+        )),
+        sound(build(Rules { local_records: false, ..rules() }, &zones())),
         sound(Snapshot::empty()),
-        World { snapshot: build(rules, &[zones(), root(), unsound()].concat()), sound: false },
+        World {
+            snapshot: build(Rules { auto_ptr: true, ..rules() }, &[zones(), root(), unsound()].concat()),
+            sound: false,
+        },
     ]
 });
 

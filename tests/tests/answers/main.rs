@@ -1,7 +1,10 @@
 //! What a query gets, asked of a real node, and compared with what an independent server says about the same zone.
 
 mod compared;
+mod limits;
 mod oracle;
+mod reverse;
+mod special;
 mod transport;
 
 use dnsplane_tests::{Node, Plan, Record, dns::Question};

@@ -110,8 +110,8 @@ impl Questions {
         for record in &records {
             there.entry(&record.name).or_default().insert(kinds::number(&record.kind));
             near.extend(ancestors(&record.name).map(str::to_owned));
-            let in_test = record.value.split(' ').filter(|word| word.ends_with(".test"));
-            near.extend(in_test.map(str::to_owned));
+            let names = record.value.split(' ').filter(|word| word.ends_with(".example"));
+            near.extend(names.map(str::to_owned));
         }
         let redirects = records.iter().filter(|record| record.kind == "DNAME").map(|record| record.name.clone());
         Self {

@@ -70,7 +70,7 @@ impl Tally {
             counts.agreed[degree] += 1;
         } else if !part.is_required() {
             // Counted and shown, no more.
-        } else if let Some(known) = known::explanation(case, part) {
+        } else if let Some(known) = known::explanation(case, part, &expected) {
             counts.meant[degree] += 1;
             *self.known.entry(known.to_string()).or_default() += 1;
         } else {

@@ -63,16 +63,23 @@ impl Case<'_> {
         if part.is_section() && (self.theirs.iter().any(cut) || cut(&self.ours)) {
             return Opinion::Truncated;
         }
-        let [a, b, c] = self.theirs.each_ref().map(|said| text(said.as_ref(), part));
+        // Two that give different codes do not agree on a section, even if both leave it empty.
+        let code = |said: &Option<Said>| said.as_ref().filter(|_| part.is_section()).map(|said| said.rcode);
+        let [a, b, c] = self.theirs.each_ref().map(|said| (code(said), text(said.as_ref(), part)));
         if a == b && b == c {
-            Opinion::All(a)
+            Opinion::All(a.1)
         } else if a == b || a == c {
-            Opinion::Most(a)
+            Opinion::Most(a.1)
         } else if b == c {
-            Opinion::Most(b)
+            Opinion::Most(b.1)
         } else {
             Opinion::None
         }
+    }
+
+    /// Those who say this.
+    pub(crate) fn supporters(&self, part: Part, opinion: &str) -> impl Iterator<Item = &Said> {
+        self.theirs.iter().flatten().filter(move |said| text(Some(said), part) == opinion)
     }
 
     /// What we say.

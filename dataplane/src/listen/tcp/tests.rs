@@ -9,7 +9,7 @@ async fn start() -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Shared>) 
 async fn start_with(patience: Patience) -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Shared>) {
     let registry = Arc::new(Registry::default());
     let current = Arc::new(Current::new(Snapshot::empty()));
-    let shared = Shared::new(current, &registry, Arc::new(Cookies::with_secret([0; 16])), patience);
+    let shared = Shared::new(current, &registry, Arc::new(Cookies::with_secret([0; 16])), Arc::default(), patience);
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(serve(listener, shared.clone(), stop.clone()));
