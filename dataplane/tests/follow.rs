@@ -259,17 +259,21 @@ async fn what_is_fed_is_answered_kept_and_resumed() {
     let mut connection = publisher.accept().await;
     assert!(connection.hello.held.is_empty(), "a new data plane holds nothing");
     connection.settings(1, &[server]).await;
-    eventually(server, "www.lab.test", -5).await;
-    let sets: Vec<_> = (0..5000).map(|at| a(&format!("h{at}.lab.test"), (at % 250) as u8)).collect();
+    eventually(server, "www.lab.example", -5).await;
+    let sets: Vec<_> = (0..5000).map(|at| a(&format!("h{at}.lab.example"), (at % 250) as u8)).collect();
     let bodies: Vec<_> = sets.chunks(100).map(body).collect();
     connection.transfer(pb::Resource::Records, at(1), None, &bodies, 5000).await;
     let outcome = connection.outcome().await;
     assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Installed, Some(at(1))));
-    assert_eq!(ask(server, "h251.lab.test").await, Some(1), "Installed means that it is served");
+    assert_eq!(ask(server, "h251.lab.example").await, Some(1), "Installed means that it is served");
 
-    connection.records(at(2), Some(at(1)), &[a("h251.lab.test", 99), none("h1.lab.test"), a("new.lab.test", 7)]).await;
+    connection
+        .records(at(2), Some(at(1)), &[a("h251.lab.example", 99), none("h1.lab.example"), a("new.lab.example", 7)])
+        .await;
     assert_eq!(connection.outcome().await.kind(), Kind::Installed);
-    for (name, answer) in [("h251.lab.test", 99), ("h1.lab.test", -5), ("new.lab.test", 7), ("h2.lab.test", 2)] {
+    for (name, answer) in
+        [("h251.lab.example", 99), ("h1.lab.example", -5), ("new.lab.example", 7), ("h2.lab.example", 2)]
+    {
         assert_eq!(ask(server, name).await, Some(answer), "{name}");
     }
     let report = connection
@@ -278,13 +282,13 @@ async fn what_is_fed_is_answered_kept_and_resumed() {
     assert_eq!(report.listening, [format!("udp {server}"), format!("tcp {server}")]);
 
     drop((connection, publisher));
-    assert_eq!(ask(server, "new.lab.test").await, Some(7), "no control plane is needed to answer");
+    assert_eq!(ask(server, "new.lab.example").await, Some(7), "no control plane is needed to answer");
     data_plane.stop().await;
-    assert_eq!(ask(server, "new.lab.test").await, None);
+    assert_eq!(ask(server, "new.lab.example").await, None);
 
     let data_plane = DataPlane::start(dir.path());
-    eventually(server, "new.lab.test", 7).await;
-    assert_eq!(ask(server, "h1.lab.test").await, Some(-5));
+    eventually(server, "new.lab.example", 7).await;
+    assert_eq!(ask(server, "h1.lab.example").await, Some(-5));
 
     let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
     let mut connection = publisher.accept().await;
@@ -295,9 +299,9 @@ async fn what_is_fed_is_answered_kept_and_resumed() {
     };
     connection.send(current(pb::Resource::Settings, at(1))).await;
     connection.send(current(pb::Resource::Records, at(2))).await;
-    connection.records(at(3), Some(at(2)), &[a("later.lab.test", 8)]).await;
+    connection.records(at(3), Some(at(2)), &[a("later.lab.example", 8)]).await;
     assert_eq!(connection.outcome().await.kind(), Kind::Installed);
-    assert_eq!(ask(server, "later.lab.test").await, Some(8));
+    assert_eq!(ask(server, "later.lab.example").await, Some(8));
     data_plane.stop().await;
 }
 
@@ -309,24 +313,24 @@ async fn what_is_wrong_is_refused_and_what_was_served_is_served_on() {
     let data_plane = DataPlane::start(dir.path());
     let mut connection = publisher.accept().await;
     connection.settings(1, &[server]).await;
-    connection.records(at(5), None, &[a("www.lab.test", 1)]).await;
+    connection.records(at(5), None, &[a("www.lab.example", 1)]).await;
     assert_eq!(connection.outcome().await.kind(), Kind::Installed);
 
     // Older, and unknown: refused without more ado.
-    connection.records(at(4), None, &[a("www.lab.test", 2)]).await;
+    connection.records(at(4), None, &[a("www.lab.example", 2)]).await;
     let outcome = connection.outcome().await;
     assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Refused, Some(at(5))));
     assert!(outcome.reason.contains("older"), "{}", outcome.reason);
     connection.transfer(pb::Resource::BlockList, at(1), None, &[Bytes::from_static(b"?")], 1).await;
     assert!(connection.outcome().await.reason.contains("does not know resource"));
-    connection.records(at(5), None, &[a("www.lab.test", 3)]).await;
+    connection.records(at(5), None, &[a("www.lab.example", 3)]).await;
     assert_eq!(connection.outcome().await.kind(), Kind::AlreadyServing);
 
     // Damaged: refused, and asked for as a whole.
     type Spoil = fn(&mut pb::End);
     let sound: Spoil = |_| {};
     let nonsense = vec![Bytes::from_static(b"\x0a\xff")];
-    let good = vec![body(&[a("www.lab.test", 4)])];
+    let good = vec![body(&[a("www.lab.example", 4)])];
     let bad_name = pb::RecordSet { owner: Bytes::from_static(b"\x03ab"), r#type: 1, data: vec![] };
     let bad_name = vec![pb::RecordSets { sets: vec![bad_name] }.encode_to_vec().into()];
     for (why, from, bodies, spoil, reason) in [
@@ -340,19 +344,19 @@ async fn what_is_wrong_is_refused_and_what_was_served_is_served_on() {
         let outcome = connection.outcome().await;
         assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Refused, Some(at(5))), "{why}");
         assert!(outcome.reason.contains(reason), "{why}: {}", outcome.reason);
-        assert_eq!(ask(server, "www.lab.test").await, Some(1), "{why}");
+        assert_eq!(ask(server, "www.lab.example").await, Some(1), "{why}");
         connection = publisher.accept().await;
         assert_eq!(connection.claims(pb::Resource::Records), None, "{why}: the base is not trusted");
         assert_eq!(connection.claims(pb::Resource::Settings), Some(at(1)), "{why}");
-        connection.records(at(5), None, &[a("www.lab.test", 1)]).await;
+        connection.records(at(5), None, &[a("www.lab.example", 1)]).await;
         assert_eq!(connection.outcome().await.kind(), Kind::AlreadyServing);
     }
 
     // Another session starts its numbers anew.
     let restarted = Generation { session: 1, number: 1 };
-    connection.records(restarted, None, &[a("www.lab.test", 9)]).await;
+    connection.records(restarted, None, &[a("www.lab.example", 9)]).await;
     assert_eq!(connection.outcome().await.kind(), Kind::Installed);
-    assert_eq!(ask(server, "www.lab.test").await, Some(9));
+    assert_eq!(ask(server, "www.lab.example").await, Some(9));
     data_plane.stop().await;
 }
 
@@ -364,25 +368,25 @@ async fn addresses_come_and_go_and_a_failure_is_told_and_healed() {
     let data_plane = DataPlane::start(dir.path());
     let mut connection = publisher.accept().await;
     connection.settings(1, &[first]).await;
-    connection.records(at(1), None, &[a("www.lab.test", 1)]).await;
-    eventually(first, "www.lab.test", 1).await;
+    connection.records(at(1), None, &[a("www.lab.example", 1)]).await;
+    eventually(first, "www.lab.example", 1).await;
 
     let other = std::net::UdpSocket::bind(second).expect("in use");
     connection.settings(2, &[first, second]).await;
     let report = connection.report(|report| !report.listen_error.is_empty()).await;
     assert!(report.listen_error.contains(&format!("cannot listen on UDP {second}")), "{}", report.listen_error);
     assert!(report.listen_error.contains("in use"), "{}", report.listen_error);
-    assert_eq!(ask(first, "www.lab.test").await, Some(1), "the one that works goes on");
+    assert_eq!(ask(first, "www.lab.example").await, Some(1), "the one that works goes on");
 
     drop(other);
     connection.report(|report| report.listen_error.is_empty() && report.listening.len() == 4).await;
-    eventually(second, "www.lab.test", 1).await;
+    eventually(second, "www.lab.example", 1).await;
 
     connection.settings(3, &[second]).await;
     connection.report(|report| report.listening == [format!("udp {second}"), format!("tcp {second}")]).await;
-    assert_eq!(ask(second, "www.lab.test").await, Some(1));
+    assert_eq!(ask(second, "www.lab.example").await, Some(1));
     let begun = Instant::now();
-    while ask(first, "www.lab.test").await.is_some() {
+    while ask(first, "www.lab.example").await.is_some() {
         assert!(begun.elapsed() < PATIENCE, "the old address is closed");
     }
     data_plane.stop().await;

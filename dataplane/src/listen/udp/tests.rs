@@ -18,10 +18,11 @@ fn snapshot() -> crate::Snapshot {
         ("*.wild.lab.test", RecordType::A, vec![192, 0, 2, 9]),
         ("sub.lab.test", RecordType::NS, wire("ns.sub.lab.test")),
         ("ns.sub.lab.test", RecordType::A, vec![192, 0, 2, 8]),
+        ("also.lab.test", RecordType::A, vec![0, 0, 0, 5]),
     ] {
         builder.apply(&set(owner, kind, rdata)).unwrap();
     }
-    builder.finish(Generation { session: 1, number: 1 }, Rules::default())
+    builder.finish(Generation { session: 1, number: 1 }, Rules { auto_ptr: true, ..Rules::default() })
 }
 
 fn set(owner: &str, kind: RecordType, rdata: Vec<u8>) -> RecordSet {
@@ -67,6 +68,9 @@ fn nothing_is_allocated_between_query_and_reply() {
         query("x.wild.lab.test", RecordType::A),
         query("www.sub.lab.test", RecordType::A),
         query("elsewhere.example", RecordType::A),
+        query("elsewhere.test", RecordType::A),
+        // Two names have this address.
+        query("5.0.0.0.in-addr.arpa", RecordType::PTR),
         query("h5.lab.test", RecordType::ANY),
         vec![0xff; 3],
         vec![1, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0],
@@ -90,9 +94,11 @@ fn nothing_is_allocated_between_query_and_reply() {
             rcodes.push(reply[3] & 15);
         }
     }
-    assert_eq!(rcodes, [0, 0, 0, 3, 0, 0, 0, 5, 0, 1].repeat(3));
+    assert_eq!(rcodes, [0, 0, 0, 3, 0, 0, 0, 5, 3, 0, 0, 1].repeat(3));
     let totals = registry.totals();
-    for (name, count) in [("queries_total", 36), ("udp_queries", 36), ("dropped", 6), ("send_errors", 0)] {
+    for (name, count) in
+        [("queries_total", 42), ("udp_queries", 42), ("answered_special", 3), ("dropped", 6), ("send_errors", 0)]
+    {
         assert!(totals.contains(&(name, count)), "{name}: {totals:?}");
     }
 }
