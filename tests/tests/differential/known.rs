@@ -44,6 +44,14 @@ const TABLE: &[Known] = &[
         applies: |it| leads_to_another_zone(it.case.zone, it.ours) && it.others_stopped(),
     },
     Known {
+        what: "a DNAME is followed for ANY, too; BIND stops",
+        why: "RFC 6672 §3.2 step 3c: back to step 1, whatever the type",
+        applies: |it| {
+            let redirected = it.ours.answer.iter().any(|record| record.kind == number("DNAME"));
+            it.case.question.kind == kinds::ANY && redirected && it.others_stopped()
+        },
+    },
+    Known {
         what: "DS of a zone below comes from the parent's side, also if an alias in that zone leads there",
         why: "RFC 1034 §4.3.2 step 3a: back to step 1; RFC 4035 §3.1.4.1",
         applies: |it| {
@@ -67,7 +75,10 @@ const TABLE: &[Known] = &[
     Known {
         what: "the code of a truncated reply is that of the last name for which there was room",
         why: "RFC 2181 §9: a client ignores such a reply and asks again over TCP, where codes agree",
-        applies: |it| it.part == Part::Rcode && it.ours.tc && !it.case.question.tcp,
+        applies: |it| {
+            let whole = it.case.supporters(it.part, it.opinion).filter(|theirs| !theirs.tc).count();
+            it.part == Part::Rcode && !it.case.question.tcp && (it.ours.tc || whole < 2)
+        },
     },
     Known {
         what: "classes other than IN are refused; NSD and Knot take class ANY for IN",

@@ -166,6 +166,7 @@ impl Questions {
                 let front: String = (0..labels).map(|_| format!("{LONG}.")).collect();
                 (format!("{front}{label}.{redirect}"), kinds, "below a DNAME")
             }
+            18 if random.one_in(10) => ("www.test".to_owned(), kinds, "a special name"),
             18 => ((*random.one_of(OUTSIDE)).to_owned(), kinds, "outside"),
             _ => (random.one_of(&self.apexes).clone(), kinds, "an apex"),
         }

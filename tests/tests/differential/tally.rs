@@ -23,7 +23,7 @@ pub(crate) struct Tally {
     /// By kind: how often, and the first one.
     unknown: BTreeMap<String, (usize, String)>,
     zones: BTreeMap<String, String>,
-    /// What the questions met, by the replies that the majority gave.
+    /// What the questions met, by what NSD says.
     met: BTreeMap<&'static str, usize>,
 }
 
