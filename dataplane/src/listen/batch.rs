@@ -122,7 +122,8 @@ impl Batch {
         // SAFETY: a shared borrow of our own memory, that lasts as long as the one of `self` (invariants 1 and 4).
         let memory = unsafe { self.memory.as_ref() };
         let headers = memory.incoming.iter().take(self.received);
-        headers.zip(&memory.buffers).filter_map(|(header, buffer)| buffer.get(..header.msg_len as usize))
+        let whole = headers.zip(&memory.buffers).filter(|(header, _)| header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0);
+        whole.filter_map(|(header, buffer)| buffer.get(..header.msg_len as usize))
     }
 
     /// Gives each message of the last receive to `answer`; what that appends is the reply to it, if it appends anything.

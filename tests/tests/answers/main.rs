@@ -1,6 +1,7 @@
 //! What a query gets, asked of a real node, and compared with what an independent server says about the same zone.
 
 mod compared;
+mod limits;
 mod oracle;
 mod reverse;
 mod special;

@@ -10,7 +10,7 @@
 //! ```text
 //! DNSPLANE_SEEDS=500 cargo test --release -p dnsplane-tests --test differential     # so many zones
 //! DNSPLANE_SEED=1234 DNSPLANE_SEEDS=1 cargo test …                                  # this one alone
-//! DNSPLANE_LONG=1 cargo test …                                                      # 240 zones, 2,000 questions on each
+//! DNSPLANE_LONG=1 cargo test …                                                      # 120 zones, 1,000 questions on each
 //! ```
 
 mod asking;
@@ -54,7 +54,7 @@ struct Extent {
 
 impl Extent {
     fn from_environment() -> Self {
-        let (zones, questions) = if env::var_os("DNSPLANE_LONG").is_some() { (240, 2000) } else { (20, 400) };
+        let (zones, questions) = if env::var_os("DNSPLANE_LONG").is_some() { (120, 1000) } else { (20, 400) };
         let zones = env::var("DNSPLANE_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(zones);
         let first = Random::new(1).seed();
         Self { seeds: first..first + zones, questions }

@@ -110,8 +110,8 @@ impl Questions {
         for record in &records {
             there.entry(&record.name).or_default().insert(kinds::number(&record.kind));
             near.extend(ancestors(&record.name).map(str::to_owned));
-            let in_test = record.value.split(' ').filter(|word| word.ends_with(".test"));
-            near.extend(in_test.map(str::to_owned));
+            let names = record.value.split(' ').filter(|word| word.ends_with(".example"));
+            near.extend(names.map(str::to_owned));
         }
         let redirects = records.iter().filter(|record| record.kind == "DNAME").map(|record| record.name.clone());
         Self {
@@ -166,6 +166,7 @@ impl Questions {
                 let front: String = (0..labels).map(|_| format!("{LONG}.")).collect();
                 (format!("{front}{label}.{redirect}"), kinds, "below a DNAME")
             }
+            18 if random.one_in(10) => ("www.test".to_owned(), kinds, "a special name"),
             18 => ((*random.one_of(OUTSIDE)).to_owned(), kinds, "outside"),
             _ => (random.one_of(&self.apexes).clone(), kinds, "an apex"),
         }

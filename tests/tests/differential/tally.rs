@@ -23,7 +23,7 @@ pub(crate) struct Tally {
     /// By kind: how often, and the first one.
     unknown: BTreeMap<String, (usize, String)>,
     zones: BTreeMap<String, String>,
-    /// What the questions met, by the replies that the majority gave.
+    /// What the questions met, by what NSD says.
     met: BTreeMap<&'static str, usize>,
 }
 
@@ -70,7 +70,7 @@ impl Tally {
             counts.agreed[degree] += 1;
         } else if !part.is_required() {
             // Counted and shown, no more.
-        } else if let Some(known) = known::explanation(case, part) {
+        } else if let Some(known) = known::explanation(case, part, &expected) {
             counts.meant[degree] += 1;
             *self.known.entry(known.to_string()).or_default() += 1;
         } else {

@@ -9,6 +9,9 @@ use crate::{
 use dnsplane_tests::rival::MAKES;
 use std::{collections::BTreeSet, fmt};
 
+/// Records of a section that are printed.
+const RECORDS_SHOWN: usize = 12;
+
 /// A part of a reply. Each is compared by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
@@ -63,16 +66,23 @@ impl Case<'_> {
         if part.is_section() && (self.theirs.iter().any(cut) || cut(&self.ours)) {
             return Opinion::Truncated;
         }
-        let [a, b, c] = self.theirs.each_ref().map(|said| text(said.as_ref(), part));
+        // Two that give different codes do not agree on a section, even if both leave it empty.
+        let code = |said: &Option<Said>| said.as_ref().filter(|_| part.is_section()).map(|said| said.rcode);
+        let [a, b, c] = self.theirs.each_ref().map(|said| (code(said), text(said.as_ref(), part)));
         if a == b && b == c {
-            Opinion::All(a)
+            Opinion::All(a.1)
         } else if a == b || a == c {
-            Opinion::Most(a)
+            Opinion::Most(a.1)
         } else if b == c {
-            Opinion::Most(b)
+            Opinion::Most(b.1)
         } else {
             Opinion::None
         }
+    }
+
+    /// Those who say this.
+    pub(crate) fn supporters(&self, part: Part, opinion: &str) -> impl Iterator<Item = &Said> {
+        self.theirs.iter().flatten().filter(move |said| text(Some(said), part) == opinion)
     }
 
     /// What we say.
@@ -103,22 +113,16 @@ impl fmt::Display for Case<'_> {
         writeln!(f, "{}", self.question)?;
         let makes = MAKES.iter().map(ToString::to_string).chain(["ours".to_owned()]);
         for (make, said) in makes.zip(self.theirs.iter().chain([&self.ours])) {
-            match said {
-                None => writeln!(f, "  {make}: no reply")?,
-                Some(said) => {
-                    let Said { rcode, aa, tc, answer, authority, additional } = said;
-                    writeln!(
-                        f,
-                        "  {make}: rcode {rcode}{}{}",
-                        if *aa { " aa" } else { "" },
-                        if *tc { " tc" } else { "" }
-                    )?;
-                    let sections = [("answer", answer), ("authority", authority), ("additional", additional)];
-                    for (section, record) in
-                        sections.iter().flat_map(|(name, all)| all.iter().take(12).map(move |one| (name, one)))
-                    {
-                        writeln!(f, "    {section:<10} {record:.160}")?;
-                    }
+            let Some(said) = said else {
+                writeln!(f, "  {make}: no reply")?;
+                continue;
+            };
+            let flags = [(said.aa, " aa"), (said.tc, " tc")].map(|(set, flag)| if set { flag } else { "" }).concat();
+            writeln!(f, "  {make}: rcode {}{flags}", said.rcode)?;
+            let sections = [("", &said.answer), ("authority: ", &said.authority), ("additional: ", &said.additional)];
+            for (section, records) in sections {
+                for record in records.iter().take(RECORDS_SHOWN) {
+                    writeln!(f, "    {section}{record}")?;
                 }
             }
         }
@@ -180,4 +184,60 @@ pub(crate) fn is_in_order(question: &Question, answer: &[Record]) -> bool {
         }
         fits
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dnsplane_tests::Random;
+
+    fn said(rcode: u16, answer: &[(&str, &str, &str)]) -> Said {
+        let record = |(owner, kind, data): &(&str, &str, &str)| Record {
+            owner: (*owner).to_owned(),
+            kind: kinds::number(kind),
+            class: 1,
+            ttl: 60,
+            data: (*data).to_owned(),
+        };
+        let answer = answer.iter().map(record).collect();
+        Said { rcode, aa: true, tc: false, answer, authority: Vec::new(), additional: Vec::new() }
+    }
+
+    fn question(name: &str) -> Question {
+        let mut question = crate::Questions::about(&Zone::of(1)).one(&mut Random::of(1));
+        question.name = name.to_owned();
+        question
+    }
+
+    #[test]
+    fn opinions_are_those_of_two_or_three() {
+        let (zone, question) = (Zone::of(1), question("a"));
+        let opinion = |theirs: [&Said; 3], part| {
+            Case { zone: &zone, question: &question, theirs: theirs.map(|said| Some(said.clone())), ours: None }
+                .opinion(part)
+        };
+        let [one, other] =
+            [said(0, &[("a", "A", "01"), ("a", "A", "02")]), said(0, &[("a", "A", "02"), ("a", "A", "01")])];
+        let [nothing, refused] = [said(0, &[]), said(5, &[])];
+        assert!(matches!(opinion([&one, &other, &one], Part::Answer), Opinion::All(_)), "order means nothing");
+        assert_eq!(opinion([&one, &nothing, &nothing], Part::Answer), Opinion::Most(String::new()));
+        assert_eq!(opinion([&refused, &nothing, &nothing], Part::Rcode), Opinion::Most("0".to_owned()));
+        assert_eq!(
+            opinion([&one, &refused, &nothing], Part::Answer),
+            Opinion::None,
+            "they agree on nothing but nothing"
+        );
+        let cut = Said { tc: true, ..nothing.clone() };
+        assert_eq!(opinion([&cut, &nothing, &nothing], Part::Answer), Opinion::Truncated);
+    }
+
+    #[test]
+    fn an_answer_is_read_from_top_to_bottom() {
+        let (dname, cname, end) = (("b", "DNAME", "c."), ("a.b", "CNAME", "a.c."), ("a.c", "A", "01"));
+        let in_order = |answer: &[_]| is_in_order(&question("A.b"), &said(0, answer).answer);
+        assert!(in_order(&[dname, cname, end]));
+        assert!(!in_order(&[end, dname, cname]));
+        assert!(!in_order(&[dname, end]), "the alias is missing");
+        assert!(repeats_itself(&said(0, &[end, end])) && !repeats_itself(&said(0, &[cname, end])));
+    }
 }

@@ -3,6 +3,7 @@
 mod aliases;
 mod deeds;
 
+use crate::{kinds, reading};
 use dnsplane_tests::{Random, Record, rival};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ const LABELS: &[&str] = &["a", "b", "c", "d", "www", "_tcp", "_sip", "0", "xn--b
 /// As long as a label may be.
 pub(crate) const LONG: &str = "l23456789-123456789-123456789-123456789-123456789-123456789-123";
 /// Names in nobody's zone.
-pub(crate) const OUTSIDE: &[&str] = &["host.outside.example", "ns.far.example", "example", "www.test"];
+pub(crate) const OUTSIDE: &[&str] = &["host.outside.example", "ns.far.example", "example", "www.elsewhere"];
 /// What a name can have in text (RFC 1035 §2.3.4).
 pub(crate) const MAX_NAME: usize = 253;
 /// Owners are not longer, so that there is room in front of them.
@@ -33,7 +34,8 @@ impl Zone {
     /// The zone of a seed.
     pub(crate) fn of(seed: u64) -> Self {
         let mut random = Random::of(seed);
-        let mut maker = Maker::new(&format!("s{seed}.test"), &mut random);
+        // Not below `test`, which has a meaning of its own (RFC 6761 §6.2).
+        let mut maker = Maker::new(&format!("s{seed}.example"), &mut random);
         if maker.random.one_in(8) {
             maker.redirect_apex();
             return maker.finish();
@@ -59,6 +61,13 @@ impl Zone {
     /// Whether a name is at or below the apex.
     pub(crate) fn holds(&self, name: &str) -> bool {
         name.strip_suffix(&self.origin).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    }
+
+    /// Whether a name has records of this type, or a wildcard does that could stand in for it.
+    pub(crate) fn may_have(&self, answer: &reading::Record) -> bool {
+        self.all_records().iter().any(|record| {
+            kinds::number(&record.kind) == answer.kind && (record.name == answer.owner || record.name.starts_with("*."))
+        })
     }
 
     /// Everything, once.
