@@ -26,6 +26,8 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("dataplane/fuzz/run", "goes on until it is stopped, and needs a C++ compiler"),
     ("deploy/systemd/check", "tests/run runs it"),
     ("cargo ", "tests/run builds and tests"),
+    ("RUSTFLAGS=", "needs a nightly toolchain"),
+    ("valgrind ", "slow, and its argument is a path that the command before prints"),
     ("git clone ", "needs the network"),
     ("sudo ", "changes the machine"),
     ("systemctl ", "needs an installed unit"),
