@@ -24,6 +24,8 @@ const JOURNAL_LEAST: u64 = 1 << 20;
 const JOURNAL_ENTRIES: u64 = 20_000;
 /// How often the journal is synced while it grows.
 const SYNC: Duration = Duration::from_secs(1);
+/// How far this thread steps back where processors are short.
+const NICENESS: i32 = 10;
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(5);
 
@@ -147,6 +149,8 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
+        // On Linux this is about the calling thread alone. Nobody waits for the copy, and somebody waits for every answer.
+        let _ = rustix::process::nice(NICENESS);
         loop {
             let waiting = self.wait();
             let stop = waiting.stop;
