@@ -1,16 +1,20 @@
 //! EDNS, truncation, TCP, and what is not a question.
 
-use crate::node;
-use dnsplane_tests::dns::{Question, encode, exchange, read_tcp, receive, with_length};
+use crate::{node, records};
+use dnsplane_tests::{
+    Plan,
+    dns::{Question, encode, exchange, read_tcp, receive, with_length},
+};
 use hickory_proto::op::{Edns, MessageType, OpCode, ResponseCode};
 use hickory_resolver::{
     Resolver,
     config::{NameServerConfig, ResolverConfig},
     net::runtime::TokioRuntimeProvider,
 };
+use serde_json::json;
 use std::{
     io::Write,
-    net::{TcpStream, UdpSocket},
+    net::{SocketAddr, TcpStream, UdpSocket},
     time::Duration,
 };
 
@@ -57,6 +61,21 @@ fn what_does_not_fit_is_truncated_and_comes_whole_over_tcp() {
             // RFC 2181 §9: no part of a set is left behind.
             assert!(reply.message.answers.is_empty(), "{name}: {:?}", reply.answers());
         }
+    }
+}
+
+#[test]
+fn on_a_wildcard_address_replies_leave_from_the_address_that_was_asked() {
+    let node = Plan::new("wildcard").with(&json!({ "dns_bind": "0.0.0.0" })).records(&records()).start();
+    let question = encode(&Question::new("ns1.lab.test", "A").message());
+    for last in [1, 2, 77] {
+        let server = SocketAddr::from(([127, 0, 0, last], node.dns().port()));
+        // Connected, it hears that address alone. The routes would have replies leave from 127.0.0.1.
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        socket.connect(server).expect("a local address");
+        socket.send(&question).expect("a datagram can be sent");
+        let heard = receive(&socket, &question[..2]).unwrap_or_else(|error| panic!("{server}: {error}"));
+        assert_eq!(heard.values(), ["192.0.2.53"], "{server}");
     }
 }
 
