@@ -8,6 +8,7 @@ mod alias;
 mod arpa;
 mod identity;
 mod lookup;
+mod negative;
 mod referral;
 mod reverse;
 mod special;

@@ -195,25 +195,6 @@ impl<'s, 'r> Lookup<'s, 'r> {
         }
         entry.set(self.kind)
     }
-
-    /// NXDOMAIN or NODATA: the SOA says for how long (RFC 2308 §3, §5).
-    fn negative(&mut self, zone: Zone<'s>, at: usize, end: End) -> Step {
-        self.encoder.authoritative();
-        let soa = zone.entry.set(RecordType::SOA);
-        if let Some((soa, record)) = soa.and_then(|soa| Some((soa, soa.records().next()?))) {
-            let soa = Set { count: 1, wire: record, ..soa };
-            if let Ok(start) = self.encoder.set(Section::Authority, at + zone.offset, &soa) {
-                self.encoder.set_ttl(start, negative_ttl(record));
-            }
-        }
-        Step::Done(end)
-    }
-}
-
-/// The lower of the SOA's own TTL and its MINIMUM field (RFC 2308 §5).
-fn negative_ttl(soa: &[u8]) -> u32 {
-    let minimum = soa.last_chunk().map_or(0, |octets| u32::from_be_bytes(*octets));
-    ttl(soa).min(minimum)
 }
 
 /// The TTL of a stored record.

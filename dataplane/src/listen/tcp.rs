@@ -174,8 +174,7 @@ impl Connection {
     /// Answers what has arrived whole; returns how many octets that was.
     async fn answer_all(&mut self) -> Result<usize, Close> {
         let (snapshot, now) = (self.shared.current.load(), super::now());
-        let counts = Counters::default();
-        let mut used = 0;
+        let (mut used, mut counts) = (0, Counters::default());
         let result = loop {
             let Some(message) = next_message(&self.read[used..]) else { break Ok(()) };
             let length = message.len();
@@ -184,6 +183,8 @@ impl Connection {
             }
             used += PREFIX + length;
             if self.write.len() >= WRITE_AT {
+                // Counted by now, should the client not take them.
+                self.shared.counters.add_all(&std::mem::take(&mut counts));
                 self.flush().await?;
             }
         };
