@@ -68,6 +68,11 @@ impl Builder {
         Self::with(snapshot.index.clone(), snapshot.reverse.clone(), snapshot.records, false)
     }
 
+    /// Takes over what a snapshot holds, for when nothing else needs it: then nothing is copied before it is changed.
+    pub(crate) fn onto(snapshot: Snapshot) -> Self {
+        Self::with(snapshot.index, snapshot.reverse, snapshot.records, false)
+    }
+
     fn with(index: Index, reverse: Option<Reverse>, records: u64, whole: bool) -> Self {
         Self { index, reverse, records, whole, touched: Vec::new(), wire: Vec::new() }
     }

@@ -104,17 +104,20 @@ impl Folder {
             ignored(&error);
             None
         });
-        let base = base::read(&self.base_path()).unwrap_or_else(|error| {
+        LastGood { settings, snapshot: self.base().and_then(|base| self.replay(base)) }
+    }
+
+    fn base(&self) -> Option<Snapshot> {
+        base::read(&self.base_path()).unwrap_or_else(|error| {
             ignored(&error);
             None
-        });
-        LastGood { settings, snapshot: base.map(|base| self.replay(base)) }
+        })
     }
 
     /// Brings a base forward by the journal.
-    fn replay(&self, base: Snapshot) -> Snapshot {
-        let from = base.generation;
-        let (mut builder, mut reached) = (Builder::on(&base), from);
+    fn replay(&self, base: Snapshot) -> Option<Snapshot> {
+        let (from, rules) = (base.generation, base.rules.clone());
+        let (mut builder, mut reached) = (Builder::onto(base), from);
         let result = journal::read(&self.journal_path(), |entry| {
             if entry.from != reached {
                 return Ok(()); // from before the base was written
@@ -129,11 +132,11 @@ impl Folder {
             // What half of it would lead to was never served; so a damaged journal counts as none at all.
             ignored(&error);
             let _ = fs::remove_file(self.journal_path());
-            return base;
+            return self.base();
         }
-        let snapshot = builder.finish(reached, base.rules);
+        let snapshot = builder.finish(reached, rules);
         info!(generation = %reached, base = %from, records = snapshot.records(), "read the last-good copy");
-        snapshot
+        Some(snapshot)
     }
 
     fn base_path(&self) -> PathBuf {

@@ -20,7 +20,7 @@ use crate::{
         entry::RECORD_HEADER,
         index::{self, Index, SHARDS},
         marks::Marks,
-        shard::{Parts, Shard},
+        shard::{self, Parts, Shard},
     },
 };
 use dnsplane_proto::{Generation, Name, RecordData, RecordSet};
@@ -106,7 +106,8 @@ fn read_from(mut file: impl Read, length: u64, path: &Path) -> Result<Snapshot, 
     }
     let mut shards = Vec::with_capacity(SHARDS);
     for [blob, slots, entries, holes, checksum] in rows() {
-        let (blob, slots) = (take(&mut file, blob as usize, path)?, take(&mut file, slots as usize * 4, path)?);
+        let blob = take_into(Vec::with_capacity(shard::room_for(blob as usize)), &mut file, blob as usize, path)?;
+        let slots = take(&mut file, slots as usize * 4, path)?;
         if crc(&blob, &slots) != checksum {
             return Err(damaged("the checksum of a shard does not match"));
         }
@@ -157,7 +158,10 @@ impl Head<'_> {
 
 /// So many octets, into memory that is not cleared first. The caller has checked that the file is long enough.
 fn take(file: &mut impl Read, length: usize, path: &Path) -> Result<Vec<u8>, FileError> {
-    let mut bytes = Vec::with_capacity(length);
+    take_into(Vec::with_capacity(length), file, length, path)
+}
+
+fn take_into(mut bytes: Vec<u8>, file: &mut impl Read, length: usize, path: &Path) -> Result<Vec<u8>, FileError> {
     file.take(length as u64).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
     if bytes.len() == length { Ok(bytes) } else { Err(FileError::damaged(path, "it is cut short")) }
 }

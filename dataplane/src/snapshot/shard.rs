@@ -11,7 +11,7 @@ use super::entry::{self, ALIGN, Entry, Flags, Set};
 const MAX_BLOB: usize = (1 << 24) * ALIGN;
 const SLOT_BITS: u32 = 24;
 /// Room for another entry of usual size.
-const SPARE: usize = 256;
+const SPARE: usize = 128;
 
 /// Just above the largest block (`DEFAULT_MMAP_THRESHOLD_MAX`, 32 MiB) for which glibc may come to use its heap.
 const ROOM: usize = (32 << 20) + (64 << 10);
@@ -21,7 +21,7 @@ const ROOM: usize = (32 << 20) + (64 << 10);
 pub(crate) struct Full;
 
 /// Entries whose hashes share their highest bits.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Shard {
     /// Entries, one after the other, behind one unit of padding: slot value 0 means "free".
     blob: Vec<u8>,
@@ -29,6 +29,15 @@ pub(crate) struct Shard {
     entries: u32,
     /// Octets of the blob that no slot points to any more.
     holes: u32,
+}
+
+impl Clone for Shard {
+    /// A copy is made to be changed.
+    fn clone(&self) -> Self {
+        let mut blob = Vec::with_capacity(room_for(self.blob.len() + SPARE));
+        blob.extend_from_slice(&self.blob);
+        Self { blob, slots: self.slots.clone(), entries: self.entries, holes: self.holes }
+    }
 }
 
 impl Shard {
@@ -80,7 +89,7 @@ impl Shard {
         // Vec would double: a snapshot that has seen many changes would be twice as large as one loaded whole.
         let offset = self.blob.len();
         if self.blob.capacity() - offset < SPARE {
-            self.blob.reserve_exact(SPARE + offset / 8);
+            self.blob.reserve_exact(room_for(offset + SPARE) - offset);
         }
         let flags = entry::write(&mut self.blob, name, children, sets);
         if self.blob.len() > MAX_BLOB {
@@ -90,13 +99,20 @@ impl Shard {
         let slot = (tag(hash) << SLOT_BITS) | (offset / ALIGN) as u32;
         if let Some(at) = self.slot_of(hash, name) {
             let old = self.entry(self.slots[at]);
-            let (old_flags, old_size) = (old.flags(), old.size() as u32);
-            self.holes += old_size;
-            self.slots[at] = slot;
+            let (old_flags, old_size) = (old.flags(), old.size());
+            if old_size == self.blob.len() - offset {
+                // Another value or TTL, most likely: it takes the place of the old one.
+                let place = self::offset(self.slots[at]);
+                self.blob.copy_within(offset.., place);
+                self.blob.truncate(offset);
+            } else {
+                self.holes += old_size as u32;
+                self.slots[at] = slot;
+            }
             return Ok((Some(old_flags), flags));
         }
         if (self.entries as usize + 1) * 4 > self.slots.len() * 3 {
-            self.resize_table((self.entries as usize + 1) * 2, hash_of);
+            self.resize_table((self.entries as usize + 1) * 5 / 3 + 1, hash_of);
         }
         insert_slot(&mut self.slots, hash, slot);
         self.entries += 1;
@@ -135,20 +151,20 @@ impl Shard {
         Some(flags)
     }
 
-    /// Whether holes are a third of the blob, or the table is far too large.
+    /// Whether holes are an eighth of the blob, or the table is far too large.
     pub(super) fn is_untidy(&self) -> bool {
-        self.holes as usize * 3 > self.blob.len() || self.slots.len() > 4 * self.table_for_entries()
+        self.holes as usize * 8 > self.blob.len() || self.slots.len() > 4 * self.table_for_entries()
     }
 
-    /// Squeezes out holes and spare capacity.
+    /// Squeezes out holes.
     pub(super) fn tidy(&mut self, hash_of: impl Fn(&[u8]) -> u64) {
         let holes = self.holes as usize;
         if self.entries == 0 {
             *self = Self::default();
             return;
         }
-        if holes > 0 || self.blob.capacity() > self.blob.len() {
-            let mut blob = Vec::with_capacity(self.blob.len() - holes);
+        if holes > 0 {
+            let mut blob = Vec::with_capacity(room_for(self.blob.len() - holes));
             blob.resize(ALIGN.min(self.blob.len()), 0);
             for slot in self.slots.iter_mut().filter(|slot| **slot != 0) {
                 let start = offset(*slot);
@@ -180,7 +196,7 @@ impl Shard {
         let new = |(octets, entries): &(usize, u32)| {
             let mut shard = Self { entries: *entries, ..Self::default() };
             if *entries > 0 {
-                shard.blob.reserve_exact(*octets);
+                shard.blob.reserve_exact(room_for(*octets));
                 shard.blob.resize(ALIGN, 0);
                 shard.slots = vec![0; shard.table_for_entries()];
             }
@@ -271,6 +287,14 @@ pub(crate) struct Parts<'a> {
     pub(crate) holes: u32,
 }
 
+/// The capacity of a blob of so many octets: one of eight sizes between one power of two and the next. Snapshots come and go
+/// by the thousand, and what one shard gives back should fit the next one: with sizes of all kinds the heap would be half
+/// full of places that are a little too small.
+pub(crate) fn room_for(octets: usize) -> usize {
+    let step = (octets / 16 + 1).next_power_of_two();
+    octets.next_multiple_of(step)
+}
+
 /// Where the search for a hash starts: its low half, scaled to the table.
 #[inline]
 fn home(hash: u64, length: usize) -> usize {
@@ -330,6 +354,29 @@ mod tests {
                     prop_assert_eq!(found, map.get(&name).copied());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_record_set_of_the_same_size_takes_the_place_of_the_old_one() {
+        let set = |wire| std::iter::once(Set { kind: dnsplane_proto::RecordType::A, count: 1, wire });
+        let mut shard = Shard::default();
+        shard.put(1, b"\x01a\x00", 0, set(b"0123456789abcdef"), poor_hash).unwrap();
+        let size = shard.blob.len();
+        shard.put(1, b"\x01a\x00", 0, set(b"fedcba9876543210"), poor_hash).unwrap();
+        assert_eq!((shard.blob.len(), shard.holes), (size, 0));
+        shard.put(1, b"\x01a\x00", 0, set(b"0123456789abcdef+more"), poor_hash).unwrap();
+        assert_eq!(shard.holes as usize, size - ALIGN);
+        let found = shard.find(1, b"\x01a\x00").and_then(|entry| entry.sets().next()).expect("there");
+        assert_eq!(found.wire, b"0123456789abcdef+more");
+    }
+
+    #[test]
+    fn blobs_have_few_sizes_and_little_room_to_spare() {
+        let sizes: std::collections::BTreeSet<_> = (8192..16384).map(room_for).collect();
+        assert_eq!(sizes.len(), 9);
+        for octets in [0, 1, 100, 5000, 13_000, 1 << 20] {
+            assert!(room_for(octets) >= octets && room_for(octets) - octets <= octets / 8 + 1, "{octets}");
         }
     }
 
