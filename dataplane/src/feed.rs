@@ -42,8 +42,6 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 const PART_SLACK: usize = 64 << 10;
 /// Outcomes and reports that may wait to be sent.
 const UP_QUEUE: usize = 16;
-/// Parts from this size on are taken apart on another thread than the one that connections are served on.
-const LARGE_PART: usize = 64 << 10;
 /// How long a refusal may take to reach the control plane before the connection is given up.
 const FAREWELL: Duration = Duration::from_millis(250);
 
@@ -162,7 +160,10 @@ impl Follower {
             last_word = Instant::now();
             match (down.ok_or(Broken::Closed)?.message, transfer.take()) {
                 (Some(Down::Begin(begin)), None) => transfer = Some(self.installer.begin(&begin)),
-                (Some(Down::Part(part)), Some(arriving)) => transfer = Some(add(arriving, part).await),
+                (Some(Down::Part(part)), Some(mut arriving)) => {
+                    arriving.add(part.body);
+                    transfer = Some(arriving);
+                }
                 (Some(Down::End(end)), Some(arriving)) => self.complete(arriving, &end, &up, &mut stream).await?,
                 (Some(Down::Current(current)), waiting) => {
                     transfer = waiting;
@@ -197,7 +198,7 @@ impl Follower {
         stream: &mut Streaming<pb::FromPublisher>,
     ) -> Result<(), Broken> {
         let resource = transfer.resource();
-        let result = self.installer.install(transfer.end(end)).await;
+        let result = self.installer.install(transfer.end(end));
         let (outcome, calls_for_whole) = match result {
             Ok((kind, generation)) => {
                 self.disowned.retain(|disowned| *disowned != resource);
@@ -264,18 +265,6 @@ impl Follower {
 
 fn message(up: Up) -> pb::FromFollower {
     pb::FromFollower { message: Some(up) }
-}
-
-async fn add(mut transfer: Transfer, part: pb::Part) -> Transfer {
-    if part.body.len() < LARGE_PART {
-        transfer.add(part.body);
-        return transfer;
-    }
-    let added = tokio::task::spawn_blocking(move || {
-        transfer.add(part.body);
-        transfer
-    });
-    added.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 /// Between half of it and one and a half: many data planes must not come back all at once.

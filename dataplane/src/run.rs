@@ -10,7 +10,7 @@ use crate::{
 };
 use sd_notify::NotifyState;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::watch, task::LocalSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -67,21 +67,24 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
     let follower = Follower::new(options.feed, installer, registry, listening.clone());
     let manager = Manager { current, listening, connected: follower.connected(), pulse };
 
+    // On this thread, as the load above: what the records of a snapshot give back to the heap is then there for those of the
+    // next one. glibc's allocator keeps a heap for each thread, and two would grow where one does.
+    let here = LocalSet::new();
+    let follower = here.spawn_local(follower.run(stop.clone()));
     // The listeners stop when told, not when the follower does: it holds the sending end of the settings.
-    let follower = tokio::spawn(follower.run(stop.clone()));
     let listeners = tokio::spawn(listeners.run(settings, stop.clone()));
     let manager = tokio::spawn(manager.run(stop.clone()));
-    stop.cancelled().await;
+    here.run_until(stop.cancelled()).await;
     info!("stopping");
-    let stopped = timeout(DRAIN, async {
+    let stopped = async {
         let _ = listeners.await;
         if let Ok(installer) = follower.await {
             // Writes what the copy on disk lacks.
             let _ = tokio::task::spawn_blocking(move || drop(installer)).await;
         }
         let _ = manager.await;
-    });
-    match stopped.await {
+    };
+    match timeout(DRAIN, here.run_until(stopped)).await {
         Ok(()) => info!("stopped"),
         Err(_) => warn!("stopped without waiting any longer for connections or the disk"),
     }

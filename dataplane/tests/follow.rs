@@ -188,7 +188,9 @@ impl DataPlane {
         let options = Options { feed: dir.join("feed.sock"), state: dir.join("dns-state"), threads: 2 };
         let stop = CancellationToken::new();
         let token = stop.clone();
-        Self { stop, task: tokio::spawn(async move { run(options, token).await.expect("runs") }) }
+        // As the program does it: on a thread that is not one of the runtime's.
+        let runtime = tokio::runtime::Handle::current();
+        Self { stop, task: tokio::task::spawn_blocking(move || runtime.block_on(run(options, token)).expect("runs")) }
     }
 
     async fn stop(self) {

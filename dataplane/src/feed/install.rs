@@ -51,25 +51,20 @@ impl Installer {
     }
 
     /// Serves what arrived; the answer is for the control plane.
-    pub(super) async fn install(
+    pub(super) fn install(
         &mut self,
         complete: Result<Complete, Refusal>,
     ) -> Result<(pb::outcome::Kind, Generation), Refusal> {
         match complete? {
             Complete::AlreadyServing(generation) => Ok((pb::outcome::Kind::AlreadyServing, generation)),
             Complete::Settings(generation, settings) => {
-                self.install_settings(generation, settings).await;
+                self.install_settings(generation, settings);
                 Ok((pb::outcome::Kind::Installed, generation))
             }
             Complete::Records { builder, generation, difference } => {
                 let (rules, whole) = (self.current.load().rules.clone(), difference.is_none());
-                let next = if whole {
-                    // Squeezing a large load takes tens of milliseconds, which TCP clients should not wait for.
-                    let finished = tokio::task::spawn_blocking(move || builder.finish(generation, rules)).await;
-                    finished.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-                } else {
-                    builder.finish(generation, rules)
-                };
+                // Squeezing a large load takes tens of milliseconds; nobody else waits for this thread.
+                let next = builder.finish(generation, rules);
                 let records = next.records();
                 self.retired.push(self.current.replace(next));
                 if whole {
@@ -96,12 +91,10 @@ impl Installer {
         self.retired.sweep();
     }
 
-    async fn install_settings(&mut self, generation: Generation, settings: Settings) {
+    fn install_settings(&mut self, generation: Generation, settings: Settings) {
         let settings = Arc::new(settings);
         let (now, rules) = (self.current.load(), Rules::from(&*settings));
-        // What is found out about a large store for the first time takes longer than TCP clients should wait.
-        let next = tokio::task::spawn_blocking(move || Snapshot::clone(&now).under(rules)).await;
-        let next = next.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        let next = Snapshot::clone(&now).under(rules);
         self.retired.push(self.current.replace(next));
         self.settings_generation = Some(generation);
         info!(%generation, listen = ?settings.listen, "new settings");
