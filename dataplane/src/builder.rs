@@ -5,16 +5,12 @@
 
 use crate::snapshot::{
     Rules, Set, Snapshot,
-    entry::OWNER_IS_QUESTION,
+    entry::{SOA_NUMBERS, record_header},
     index::{self, Index},
     reverse::Reverse,
     shard::Full,
 };
 use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType};
-
-const CLASS_IN: [u8; 2] = [0, 1];
-/// SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM (RFC 1035 §3.3.13).
-const SOA_NUMBERS: usize = 20;
 
 /// A record set that cannot be answered from.
 #[derive(Debug, thiserror::Error)]
@@ -221,11 +217,7 @@ fn two_names(rdata: &[u8]) -> Option<usize> {
 fn encode(wire: &mut Vec<u8>, set: &RecordSet) {
     wire.clear();
     for data in &set.data {
-        wire.extend_from_slice(&OWNER_IS_QUESTION);
-        wire.extend_from_slice(&set.kind.0.to_be_bytes());
-        wire.extend_from_slice(&CLASS_IN);
-        wire.extend_from_slice(&data.ttl.to_be_bytes());
-        wire.extend_from_slice(&(data.rdata.len() as u16).to_be_bytes());
+        wire.extend_from_slice(&record_header(set.kind, data.ttl, data.rdata.len()));
         wire.extend_from_slice(&data.rdata);
     }
 }
@@ -302,7 +294,7 @@ mod tests {
                 query.extend([1, b"abcd*"[(number / 5u32.pow(at) % 5) as usize]]);
             }
             for kind in [RecordType::A, RecordType::NS, RecordType::DS] {
-                let query = [&query[..], &[0], &kind.0.to_be_bytes(), &CLASS_IN].concat();
+                let query = [&query[..], &[0], &kind.0.to_be_bytes(), &[0, 1]].concat();
                 let mut reply = Vec::new();
                 crate::answer(&query, &asker, snapshot, &mut reply);
                 all.push(reply);

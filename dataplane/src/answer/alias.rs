@@ -1,9 +1,13 @@
 //! Names that stand for other names: CNAME (RFC 1034 §3.6.2) and DNAME (RFC 6672).
 
-use super::lookup::{End, Lookup, Place, RDATA_AT, Step, ttl};
+use super::lookup::{End, Lookup, Place, RDATA_AT, Step};
 use crate::{
     encode::{Section, Truncated},
-    snapshot::{Set, authority::Ancestor, entry::OWNER_IS_QUESTION},
+    snapshot::{
+        Set,
+        authority::Ancestor,
+        entry::{record_header, ttl},
+    },
     wire_name::MAX_NAME,
 };
 use dnsplane_proto::RecordType;
@@ -38,10 +42,7 @@ impl<'s> Lookup<'s, '_> {
             return Step::Done(End::TooLong);
         }
         let mut cname = [0; RDATA_AT + MAX_NAME];
-        cname[..2].copy_from_slice(&OWNER_IS_QUESTION);
-        cname[2..6].copy_from_slice(&[0, RecordType::CNAME.0 as u8, 0, 1]);
-        cname[6..10].copy_from_slice(&ttl(record).to_be_bytes());
-        cname[10..RDATA_AT].copy_from_slice(&(length as u16).to_be_bytes());
+        cname[..RDATA_AT].copy_from_slice(&record_header(RecordType::CNAME, ttl(record), length));
         let (prefix, suffix) = cname[RDATA_AT..RDATA_AT + length].split_at_mut(ancestor.offset);
         // The labels in front keep the case in which they were asked for.
         prefix.copy_from_slice(&self.encoder.written(place.at)[..ancestor.offset]);

@@ -5,7 +5,7 @@ use super::lookup::RDATA_AT;
 use crate::{
     encode::{Encoder, Section},
     message::{HEADER, Question},
-    snapshot::{Set, entry::OWNER_IS_QUESTION},
+    snapshot::{Set, entry::record_header},
 };
 use dnsplane_proto::{MAX_IDENTITY, RecordType};
 
@@ -21,10 +21,9 @@ pub(super) fn answer(question: &Question<'_>, identity: &[u8], encoder: &mut Enc
         return false;
     }
     let mut record = [0; RDATA_AT + 1 + MAX_IDENTITY];
-    record[..2].copy_from_slice(&OWNER_IS_QUESTION);
     // TTL 0: this is about now.
-    record[2..6].copy_from_slice(&[0, RecordType::TXT.0 as u8, 0, CLASS_CH as u8]);
-    record[10..RDATA_AT].copy_from_slice(&(length as u16 + 1).to_be_bytes());
+    record[..RDATA_AT].copy_from_slice(&record_header(RecordType::TXT, 0, length + 1));
+    record[4..6].copy_from_slice(&CLASS_CH.to_be_bytes());
     record[RDATA_AT] = length as u8;
     record[RDATA_AT + 1..][..length].copy_from_slice(identity);
     encoder.authoritative();

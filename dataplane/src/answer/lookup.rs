@@ -196,8 +196,3 @@ impl<'s, 'r> Lookup<'s, 'r> {
         entry.set(self.kind)
     }
 }
-
-/// The TTL of a stored record.
-pub(super) fn ttl(record: &[u8]) -> u32 {
-    record.get(6..10).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_be_bytes)
-}

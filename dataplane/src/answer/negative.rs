@@ -1,16 +1,17 @@
 //! There is nothing: NXDOMAIN and NODATA carry the zone's SOA, which says for how long (RFC 2308 §3, §5).
 
-use super::lookup::{End, Lookup, RDATA_AT, Step, ttl};
+use super::lookup::{End, Lookup, RDATA_AT, Step};
 use crate::{
     encode::Section,
-    snapshot::{Set, Zone},
+    snapshot::{
+        Set, Zone,
+        entry::{SOA_NUMBERS, ttl},
+    },
     wire_name::{self, MAX_NAME},
 };
 use dnsplane_proto::RecordType;
 
-/// SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM (RFC 1035 §3.3.13).
-const NUMBERS: usize = 20;
-const MAX_RECORD: usize = RDATA_AT + 2 * MAX_NAME + NUMBERS;
+const MAX_RECORD: usize = RDATA_AT + 2 * MAX_NAME + SOA_NUMBERS;
 /// The root, or shorter than a pointer to it would be.
 const TOO_SHORT: usize = 2;
 
@@ -70,8 +71,8 @@ mod tests {
     use super::*;
 
     fn soa(names: &[u8]) -> Vec<u8> {
-        let length = (names.len() + NUMBERS) as u8;
-        [b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x3c\x00", &[length][..], names, &[7; NUMBERS]].concat()
+        let length = (names.len() + SOA_NUMBERS) as u8;
+        [b"\xc0\x0c\x00\x06\x00\x01\x00\x00\x00\x3c\x00", &[length][..], names, &[7; SOA_NUMBERS]].concat()
     }
 
     #[test]

@@ -5,13 +5,16 @@
 //! turns automatic records on wants both.
 
 use super::{
-    CLASS_IN,
     arpa::Arpa,
-    lookup::{Lookup, Place, RDATA_AT, ttl},
+    lookup::{Lookup, Place, RDATA_AT},
 };
 use crate::{
     encode::Section,
-    snapshot::{Entry, entry::OWNER_IS_QUESTION, reverse},
+    snapshot::{
+        Entry,
+        entry::{record_header, ttl},
+        reverse,
+    },
 };
 use dnsplane_proto::RecordType;
 
@@ -65,10 +68,7 @@ impl<'s> Lookup<'s, '_> {
 fn write(out: &mut Vec<u8>, owner: &Entry<'_>, address: &[u8]) {
     let name = owner.name();
     let ttl = reverse::record(owner, address).map_or(0, ttl);
-    out.extend_from_slice(&OWNER_IS_QUESTION);
-    out.extend_from_slice(&[0, RecordType::PTR.0 as u8, 0, CLASS_IN as u8]);
-    out.extend_from_slice(&ttl.to_be_bytes());
-    out.extend_from_slice(&(name.len() as u16).to_be_bytes());
+    out.extend_from_slice(&record_header(RecordType::PTR, ttl, name.len()));
     out.extend_from_slice(name);
 }
 

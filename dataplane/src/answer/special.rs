@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     encode::{Encoder, Section},
-    snapshot::{Set, entry::OWNER_IS_QUESTION},
+    snapshot::{Set, entry::record_header},
     wire_name,
 };
 use dnsplane_proto::RecordType;
@@ -138,10 +138,7 @@ fn soa([high, low]: [u8; 2]) -> [u8; 2 + SOA_AFTER_MNAME.len()] {
 
 fn record<'a>(space: &'a mut [u8; RECORD], kind: RecordType, ttl: u32, rdata: &[u8]) -> &'a [u8] {
     let end = RDATA_AT + rdata.len();
-    space[..2].copy_from_slice(&OWNER_IS_QUESTION);
-    space[2..6].copy_from_slice(&[0, kind.0 as u8, 0, 1]);
-    space[6..10].copy_from_slice(&ttl.to_be_bytes());
-    space[10..RDATA_AT].copy_from_slice(&(rdata.len() as u16).to_be_bytes());
+    space[..RDATA_AT].copy_from_slice(&record_header(kind, ttl, rdata.len()));
     space[RDATA_AT..end].copy_from_slice(rdata);
     &space[..end]
 }

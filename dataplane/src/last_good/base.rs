@@ -17,7 +17,7 @@ use crate::{
     builder::Unusable,
     snapshot::{
         Rules, Snapshot,
-        entry::RECORD_HEADER,
+        entry::{RECORD_HEADER, ttl},
         index::{self, Index, SHARDS},
         marks::Marks,
         shard::{self, Parts, Shard},
@@ -132,7 +132,7 @@ fn rehashed(stored: &Snapshot) -> Result<Snapshot, Unusable> {
         let Ok(owner) = Name::from_wire(entry.name()) else { continue };
         for set in entry.sets() {
             let data = set.records().map(|record| RecordData {
-                ttl: record.get(6..10).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_be_bytes),
+                ttl: ttl(record),
                 rdata: record.get(RECORD_HEADER..).unwrap_or_default().to_vec().into(),
             });
             builder.apply(&RecordSet { owner: owner.clone(), kind: set.kind, data: data.collect() })?;

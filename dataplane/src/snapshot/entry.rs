@@ -21,6 +21,25 @@ use dnsplane_proto::RecordType;
 pub(crate) const OWNER_IS_QUESTION: [u8; 2] = [0xc0, 0x0c];
 /// Owner pointer, type, class, TTL and RDATA length of a stored record.
 pub(crate) const RECORD_HEADER: usize = 12;
+/// SERIAL, REFRESH, RETRY, EXPIRE, MINIMUM of an SOA (RFC 1035 §3.3.13).
+pub(crate) const SOA_NUMBERS: usize = 20;
+
+/// What a stored record of class IN starts with; `octets` of RDATA follow (RFC 1035 §4.1.3).
+pub(crate) fn record_header(kind: RecordType, ttl: u32, octets: usize) -> [u8; RECORD_HEADER] {
+    let mut header = [0; RECORD_HEADER];
+    header[..2].copy_from_slice(&OWNER_IS_QUESTION);
+    header[2..4].copy_from_slice(&kind.0.to_be_bytes());
+    header[4..6].copy_from_slice(&[0, 1]);
+    header[6..10].copy_from_slice(&ttl.to_be_bytes());
+    header[10..].copy_from_slice(&(octets as u16).to_be_bytes());
+    header
+}
+
+/// The TTL of a stored record.
+pub(crate) fn ttl(record: &[u8]) -> u32 {
+    record.get(6..10).and_then(|octets| octets.try_into().ok()).map_or(0, u32::from_be_bytes)
+}
+
 /// Entries start at multiples of this, so that a table slot of 24 bits reaches further.
 pub(super) const ALIGN: usize = 4;
 
