@@ -3,7 +3,7 @@
 //! `cargo run --release -p dnsplane-dns --example million [NAMES] [--auto-ptr]`
 
 use dnsplane_dns::{
-    Asker, Builder, Cookies, Current, Outcome, Rules, Snapshot, Transport, answer,
+    Asker, Builder, Cookies, Current, Known, Outcome, Rules, Snapshot, Transport, answer,
     last_good::{Folder, Keeper},
 };
 use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType};
@@ -32,7 +32,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let cookies = Cookies::with_secret([0; 16]);
-    let asker = Asker { transport: Transport::Udp, address: IpAddr::from([127, 0, 0, 1]), now: 0, cookies: &cookies };
+    let asker = Asker {
+        transport: Transport::Udp,
+        address: IpAddr::from([127, 0, 0, 1]),
+        now: 0,
+        cookies: &cookies,
+        known: Known::default(),
+    };
     for (what, prefix) in [("hit", "host"), ("NXDOMAIN, loose", "none")] {
         let queries = (0..names.min(1 << 16)).map(|at| query(&format!("{prefix}{}.lab.test", scatter(at) % names)));
         let queries = queries.collect::<Result<Vec<_>, _>>()?;

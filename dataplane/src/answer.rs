@@ -15,9 +15,11 @@ mod special;
 mod targets;
 
 use crate::{
+    Cache,
     cookie::Cookies,
     encode::{Encoder, Rcode},
     message::{Header, Query, Question},
+    resolve::{Fetched, Wanted},
     snapshot::Snapshot,
     wire_name::LowerName,
 };
@@ -53,10 +55,21 @@ pub struct Asker<'a> {
     pub now: u32,
     /// Makes the server cookies of replies.
     pub cookies: &'a Cookies,
+    /// Of names that are not ours.
+    pub known: Known<'a>,
+}
+
+/// What is known of names that are not ours.
+#[derive(Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// What was remembered.
+    pub cache: Option<&'a Cache>,
+    /// What was fetched for this very query, and what came of it. Counts before anything that was remembered.
+    pub fetched: Option<(&'a Wanted, &'a Fetched)>,
 }
 
 /// What became of a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Not a query: no reply was written.
     Dropped,
@@ -64,6 +77,10 @@ pub enum Outcome {
     Withheld,
     /// A reply was written.
     Replied(Replied),
+    /// A reply was written, from what was remembered, which should be renewed.
+    ToRenew(Replied, Box<Wanted>),
+    /// There is no reply before this has been fetched; none was written.
+    Unresolved(Box<Wanted>),
 }
 
 /// What a reply says, for those who count.
@@ -90,6 +107,16 @@ pub enum Branch {
     Local,
     /// A name that means the same everywhere, or a question about this server.
     Special,
+    /// A list blocks the name.
+    Blocked,
+    /// What was remembered.
+    Cache,
+    /// What was remembered and is past its time.
+    Stale,
+    /// What was fetched for this query.
+    Upstream,
+    /// Nobody had an answer.
+    Failed,
     /// Nothing of ours, and nobody to ask.
     Refused,
     /// The client has asked, or was told, more than its limit.

@@ -93,8 +93,7 @@ impl Builder {
             self.index.tidy(name.as_wire());
         }
         let index = if self.whole { self.index.settled() } else { self.index };
-        let unruled =
-            Snapshot { generation, rules: Rules::default(), index, records: self.records, reverse: self.reverse };
+        let unruled = Snapshot { generation, index, records: self.records, reverse: self.reverse, ..Snapshot::empty() };
         unruled.under(rules)
     }
 
@@ -284,8 +283,13 @@ mod tests {
     /// What every name of up to four of the labels is answered for some types. `None`: nothing of ours.
     fn answers(snapshot: &Snapshot) -> Vec<Vec<u8>> {
         let cookies = crate::Cookies::with_secret([0; 16]);
-        let asker =
-            crate::Asker { transport: crate::Transport::Tcp, address: [0, 0, 0, 0].into(), now: 0, cookies: &cookies };
+        let asker = crate::Asker {
+            transport: crate::Transport::Tcp,
+            address: [0, 0, 0, 0].into(),
+            now: 0,
+            cookies: &cookies,
+            known: crate::Known::default(),
+        };
         let names = (0..=4u32).flat_map(|labels| (0..5u32.pow(labels)).map(move |number| (labels, number)));
         let mut all = Vec::new();
         for (labels, number) in names {

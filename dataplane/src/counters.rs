@@ -47,6 +47,18 @@ counters! {
     answered_local,
     /// Answered because the name means the same everywhere, or because the question was about this server.
     answered_special,
+    /// Answered that the name is blocked.
+    blocked,
+    /// Answered from what was remembered.
+    answered_cache,
+    /// … although it was past its time.
+    answered_stale,
+    /// Answered from what was fetched for this query.
+    answered_upstream,
+    /// Fetched, or being fetched, for a query or to renew what was remembered.
+    forwarded,
+    /// Replies SERVFAIL: nobody had an answer.
+    servfail,
     /// Replies NXDOMAIN.
     nxdomain,
     /// Replies that say: the name exists, the type does not.
@@ -116,28 +128,37 @@ impl Count {
 impl Counters {
     /// Counts what became of one message.
     #[inline]
-    pub fn count(&self, outcome: Outcome) {
+    pub fn count(&self, outcome: &Outcome) {
         self.queries_total.increment();
         match outcome {
             Outcome::Dropped => self.dropped.increment(),
             Outcome::Withheld => self.withheld.increment(),
-            Outcome::Replied(replied) => self.count_reply(replied),
+            Outcome::Replied(replied) => self.count_reply(*replied),
+            Outcome::ToRenew(replied, _) => self.count_reply(*replied),
+            // Counted when there is a reply.
+            Outcome::Unresolved(_) => {}
         }
     }
 
+    /// Counts what a reply says.
     #[inline]
-    fn count_reply(&self, replied: Replied) {
+    pub fn count_reply(&self, replied: Replied) {
         match replied.branch {
             Branch::Local => self.answered_local.increment(),
             Branch::Special => self.answered_special.increment(),
+            Branch::Blocked => self.blocked.increment(),
+            Branch::Cache => self.answered_cache.increment(),
+            Branch::Stale => self.answered_stale.increment(),
+            Branch::Upstream => self.answered_upstream.increment(),
             Branch::Limited => self.rate_limited.increment(),
-            Branch::Invalid | Branch::Refused => {}
+            Branch::Invalid | Branch::Refused | Branch::Failed => {}
         }
         match replied.rcode {
             Rcode::NoError if replied.referral => self.referrals.increment(),
             Rcode::NoError if replied.nodata => self.nodata.increment(),
             Rcode::NoError => {}
             Rcode::FormErr => self.formerr.increment(),
+            Rcode::ServFail => self.servfail.increment(),
             Rcode::NxDomain => self.nxdomain.increment(),
             Rcode::NotImp => self.notimp.increment(),
             Rcode::Refused => self.refused.increment(),
@@ -191,8 +212,8 @@ mod tests {
     fn counts_of_threads_that_ended_are_kept() {
         let registry = Registry::default();
         let (one, two) = (registry.register(), registry.register());
-        one.count(Outcome::Dropped);
-        two.count(Outcome::Dropped);
+        one.count(&Outcome::Dropped);
+        two.count(&Outcome::Dropped);
         drop(one);
         for _ in 0..2 {
             let totals = registry.totals();
@@ -204,7 +225,7 @@ mod tests {
     fn each_reply_is_counted_by_what_it_says() {
         let counters = Counters::default();
         let replied = |branch, rcode, nodata| {
-            counters.count(Outcome::Replied(Replied { branch, rcode, nodata, referral: false, truncated: false }));
+            counters.count(&Outcome::Replied(Replied { branch, rcode, nodata, referral: false, truncated: false }));
         };
         replied(Branch::Local, Rcode::NoError, false);
         replied(Branch::Local, Rcode::NoError, true);

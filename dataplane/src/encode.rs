@@ -25,6 +25,8 @@ pub enum Rcode {
     NoError = 0,
     /// The query was not understood.
     FormErr = 1,
+    /// We tried, and could not find out.
+    ServFail = 2,
     /// The name does not exist.
     NxDomain = 3,
     /// This kind of query is not supported.

@@ -169,6 +169,8 @@ impl Follower {
                     transfer = waiting;
                     self.check_current(&current)?;
                 }
+                // Nothing is asked of data planes yet.
+                (Some(Down::Command(_)), waiting) => transfer = waiting,
                 (Some(Down::Begin(_)), Some(_)) => return Err(Broken::Protocol("a transfer inside a transfer")),
                 (Some(_), None) => return Err(Broken::Protocol("a transfer without a beginning")),
                 (None, waiting) => transfer = waiting, // a message that a later version knows
@@ -259,6 +261,7 @@ impl Follower {
             counters: self.registry.totals().into_iter().map(counter).collect(),
             listening: listening.sockets,
             listen_error: listening.error,
+            upstreams: Vec::new(),
         }
     }
 }

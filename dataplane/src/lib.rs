@@ -14,20 +14,23 @@ pub mod counters;
 pub mod current;
 mod encode;
 pub mod feed;
+pub mod filter;
 pub mod last_good;
 pub mod limit;
 pub mod listen;
 pub mod message;
+pub mod resolve;
 mod run;
 pub mod snapshot;
 mod wire_name;
 
-pub use answer::{Asker, Outcome, Transport, answer};
+pub use answer::{Asker, Known, Outcome, Transport, answer};
 pub use builder::Builder;
 pub use cookie::Cookies;
 pub use current::Current;
 pub use encode::Rcode;
 pub use limit::Limiter;
+pub use resolve::Cache;
 pub use run::{Options, StartError, run};
 pub use snapshot::{Rules, Snapshot};
 

@@ -18,8 +18,10 @@ pub use entry::{Entry, Set, Sets};
 #[cfg(fuzzing)]
 pub use work::lookups;
 
-use dnsplane_proto::{Generation, Limits, Settings};
+use crate::filter::BlockList;
+use dnsplane_proto::{Generation, Limits, Resolving, Settings, Upstreams};
 use index::Index;
+use ipnet::IpNet;
 use reverse::Reverse;
 use std::{fmt, sync::Arc};
 
@@ -34,6 +36,10 @@ pub struct Snapshot {
     pub(crate) records: u64,
     /// There if the rules ask for automatic PTR records.
     pub(crate) reverse: Option<Reverse>,
+    /// Whom to ask for what is not ours.
+    pub upstreams: Arc<Upstreams>,
+    /// What is blocked.
+    pub block_list: Option<Arc<BlockList>>,
 }
 
 /// The part of [`Settings`] that concerns the content of replies.
@@ -53,6 +59,14 @@ pub struct Rules {
     pub identity: Option<Arc<[u8]>>,
     /// How much one client may have.
     pub limits: Limits,
+    /// Who may have names resolved that are not ours.
+    pub networks: Arc<[IpNet]>,
+    /// Seconds since 1970; until then nothing is blocked.
+    pub blocking_paused_until: u64,
+    /// Seconds for which a remembered answer may be used after its time.
+    pub stale: u32,
+    /// Remembered answers that are popular are renewed shortly before their time ends.
+    pub prefetch: bool,
 }
 
 impl Snapshot {
@@ -64,6 +78,8 @@ impl Snapshot {
             index: Index::empty(index::random_seed()),
             records: 0,
             reverse: None,
+            upstreams: Arc::default(),
+            block_list: None,
         }
     }
 
@@ -115,6 +131,10 @@ impl From<&Settings> for Rules {
             auto_ptr: settings.auto_ptr,
             identity: (!settings.identity.is_empty()).then(|| settings.identity.clone()),
             limits: settings.limits,
+            networks: settings.resolving.networks.clone(),
+            blocking_paused_until: settings.blocking_paused_until,
+            stale: settings.resolving.cache.map_or(0, |cache| cache.stale),
+            prefetch: settings.resolving.cache.is_some_and(|cache| cache.prefetch),
         }
     }
 }
@@ -130,6 +150,10 @@ impl Default for Rules {
             auto_ptr: false,
             identity: None,
             limits: Limits::default(),
+            networks: Resolving::default().networks,
+            blocking_paused_until: 0,
+            stale: 0,
+            prefetch: false,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Wire messages ⇄ domain types: one conversion each way, and a name for each refusal.
 
 mod limits;
+mod resolving;
 
 use crate::{
     limits::Limits,
     name::{InvalidName, Name},
     pb::feed as pb,
     record::{Generation, RecordData, RecordSet, RecordType},
+    resolving::{Doors, Resolving},
     settings::{MAX_IDENTITY, Settings},
 };
 use bytes::Bytes;
@@ -38,6 +40,15 @@ pub enum InvalidMessage {
     /// A limit that is none, or more than can be counted.
     #[error("a limit with `{0}` {1}")]
     Limit(&'static str, u32),
+    /// A network that is not `address/length`.
+    #[error("`{0}` is not a network")]
+    Network(String),
+    /// An upstream's address that is not `address:port`.
+    #[error("`{0}` is not a socket address")]
+    Address(String),
+    /// A way to talk to upstreams that we do not know.
+    #[error("transport {0} is not one we know")]
+    Transport(i32),
 }
 
 impl From<Generation> for pb::Generation {
@@ -92,6 +103,9 @@ impl From<Settings> for pb::Settings {
             auto_ptr: settings.auto_ptr,
             identity: Bytes::copy_from_slice(&settings.identity),
             limits: (!settings.limits.are_off()).then(|| settings.limits.into()),
+            resolving: Some((&settings.resolving).into()),
+            doors: (settings.doors != Doors::default()).then(|| (&settings.doors).into()),
+            blocking_paused_until: settings.blocking_paused_until,
         }
     }
 }
@@ -114,6 +128,9 @@ impl TryFrom<pb::Settings> for Settings {
             auto_ptr: wire.auto_ptr,
             identity: wire.identity[..].into(),
             limits: wire.limits.map_or_else(|| Ok(Limits::default()), Limits::try_from)?,
+            resolving: wire.resolving.map_or_else(|| Ok(Resolving::default()), Resolving::try_from)?,
+            doors: wire.doors.map_or_else(|| Ok(Doors::default()), Doors::try_from)?,
+            blocking_paused_until: wire.blocking_paused_until,
         })
     }
 }
@@ -158,6 +175,9 @@ mod tests {
             auto_ptr: true,
             identity: b"ns1 \xc3\xa9"[..].into(),
             limits: Limits::default(),
+            resolving: Resolving::default(),
+            doors: Doors::default(),
+            blocking_paused_until: 5,
         };
         let wire = pb::Settings::from(settings.clone());
         assert_eq!(Settings::try_from(wire.clone()).expect("valid"), settings);

@@ -1,18 +1,25 @@
 //! The vocabulary that dnsplane's programs share, and the gRPC contract between them.
 //!
-//! [`name`] and [`record`] are the words of the field; [`settings`] is how a data plane is told to answer; [`convert`]
+//! [`name`] and [`record`] are the words of the field; [`settings`] is how a data plane is told to answer, [`resolving`] how to resolve
+//! what is not ours; [`convert`]
 //! turns wire messages into them and back. Generated code lives in [`pb`] and stops at each program's door.
 
+pub mod block_list;
 pub mod convert;
 pub mod limits;
 pub mod name;
 pub mod record;
+pub mod resolving;
 pub mod settings;
 
 pub use convert::InvalidMessage;
 pub use limits::{Limits, MOST_REPLIES, MOST_SLIP, Per, QueryLimit, ReplyLimit};
 pub use name::{InvalidName, Name};
 pub use record::{Generation, RecordData, RecordSet, RecordType, UnknownType};
+pub use resolving::{
+    CacheRules, Door, Doors, Probes, Resolving, Server, TrustAnchor, Upstream, Upstreams, Validation, Way,
+    private_networks,
+};
 pub use settings::{MAX_IDENTITY, Settings};
 
 /// Largest body of one feed `Part`, octets.

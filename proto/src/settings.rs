@@ -1,6 +1,9 @@
 //! What the control plane decides about how a data plane answers.
 
-use crate::limits::Limits;
+use crate::{
+    limits::Limits,
+    resolving::{Doors, Resolving},
+};
 use std::{net::SocketAddr, sync::Arc};
 
 /// One character-string of a TXT record (RFC 1035 §3.3).
@@ -25,4 +28,10 @@ pub struct Settings {
     pub identity: Arc<[u8]>,
     /// How much one client may have.
     pub limits: Limits,
+    /// How names that are not ours are resolved.
+    pub resolving: Resolving,
+    /// Where to answer over encrypted transports.
+    pub doors: Doors,
+    /// Seconds since 1970; until then nothing is blocked.
+    pub blocking_paused_until: u64,
 }

@@ -5,7 +5,7 @@ use super::{
     file::{File, Locations, Source},
     limits, listen, unused,
 };
-use dnsplane_proto::{MAX_IDENTITY, Settings};
+use dnsplane_proto::{Doors, MAX_IDENTITY, Resolving, Settings};
 use serde_json::{Map, Value};
 use std::{
     net::SocketAddr,
@@ -108,6 +108,9 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         auto_ptr: file.record_settings.as_ref().and_then(|own| own.auto_build_ptr_from_a).unwrap_or(false),
         identity: complaints.or_default("dns_identity", identity).into(),
         limits: limits::check(file, complaints),
+        resolving: Resolving::default(),
+        doors: Doors::default(),
+        blocking_paused_until: 0,
     }
 }
 

@@ -207,7 +207,8 @@ impl Line {
                 plane.listen_error = report.listen_error;
                 plane.counters = report.counters.into_iter().map(|counter| (counter.name, counter.value)).collect();
             }),
-            Some(from_follower::Message::Hello(_)) | None => {}
+            // Nothing is asked of data planes yet.
+            Some(from_follower::Message::Hello(_) | from_follower::Message::Reply(_)) | None => {}
         }
     }
 

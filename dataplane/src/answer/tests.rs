@@ -34,7 +34,13 @@ fn serve(rules: Rules, records: &[(&str, RecordType, u32, Vec<u8>)]) -> Snapshot
 /// Somebody who asks at a fixed time.
 fn asker(transport: Transport) -> Asker<'static> {
     static COOKIES: std::sync::LazyLock<Cookies> = std::sync::LazyLock::new(|| Cookies::with_secret([7; 16]));
-    Asker { transport, address: IpAddr::from([192, 0, 2, 99]), now: 1_600_000_000, cookies: &COOKIES }
+    Asker {
+        transport,
+        address: IpAddr::from([192, 0, 2, 99]),
+        now: 1_600_000_000,
+        cookies: &COOKIES,
+        known: Known::default(),
+    }
 }
 
 fn name(text: &str) -> Name {

@@ -62,9 +62,12 @@ impl Installer {
                 Ok((pb::outcome::Kind::Installed, generation))
             }
             Complete::Records { builder, generation, difference } => {
-                let (rules, whole) = (self.current.load().rules.clone(), difference.is_none());
+                let (now, whole) = (self.current.load(), difference.is_none());
                 // Squeezing a large load takes tens of milliseconds; nobody else waits for this thread.
-                let next = builder.finish(generation, rules);
+                let mut next = builder.finish(generation, now.rules.clone());
+                next.upstreams = now.upstreams.clone();
+                next.block_list = now.block_list.clone();
+                drop(now);
                 let records = next.records();
                 self.retired.push(self.current.replace(next));
                 if whole {

@@ -16,7 +16,7 @@ use crate::{
     Builder,
     builder::Unusable,
     snapshot::{
-        Rules, Snapshot,
+        Snapshot,
         entry::{RECORD_HEADER, ttl},
         index::{self, Index, SHARDS},
         marks::Marks,
@@ -117,7 +117,7 @@ fn read_from(mut file: impl Read, length: u64, path: &Path) -> Result<Snapshot, 
     let generation = Generation { session: head.long(32), number: head.long(40) };
     let depths = |kind| std::array::from_fn(|labels| head.word(TABLE_END + (kind * DEPTHS + labels) * 4));
     let index = Index::from_shards(head.long(16), shards, Marks::from_parts([0, 1, 2].map(depths)));
-    let as_stored = Snapshot { generation, rules: Rules::default(), index, records: head.long(48), reverse: None };
+    let as_stored = Snapshot { generation, index, records: head.long(48), ..Snapshot::empty() };
     if index::probe(head.long(16)) == head.long(24) {
         return Ok(as_stored);
     }
@@ -196,7 +196,7 @@ mod tests {
             data: vec![RecordData { ttl, rdata: vec![1, 2, 3, 4].into() }; 2],
         };
         (0..500).for_each(|at| builder.apply(&set(&format!("h{at}.example"), at)).unwrap());
-        let stored = builder.finish(Generation { session: 1, number: 2 }, Rules::default());
+        let stored = builder.finish(Generation { session: 1, number: 2 }, crate::Rules::default());
         let again = rehashed(&stored).unwrap();
         assert_ne!(again.index.seed(), stored.index.seed());
         assert_eq!((again.records(), again.generation), (1000, stored.generation));

@@ -163,6 +163,9 @@ fn settings_are_read_back_and_damage_is_noticed() {
         auto_ptr: true,
         identity: b"ns1.lab"[..].into(),
         limits: Limits { amplification: 9, ..Limits::default() },
+        resolving: dnsplane_proto::Resolving { in_flight: 3, ..dnsplane_proto::Resolving::default() },
+        doors: dnsplane_proto::Doors::default(),
+        blocking_paused_until: 7,
     };
     assert!(settings::read(dir.path()).unwrap().is_none());
     settings::write(dir.path(), generation(3), &kept).unwrap();

@@ -1,7 +1,7 @@
 //! What limits do, with a clock of our own.
 
 use super::{bucket::Counted, *};
-use crate::{Builder, Cookies, snapshot::Rules};
+use crate::{Builder, Cookies, Known, snapshot::Rules};
 use dnsplane_proto::{Generation, Name, QueryLimit, RecordData, RecordSet, RecordType};
 use hickory_proto::op::{Message, ResponseCode};
 use proptest::prelude::*;
@@ -42,7 +42,7 @@ impl Desk {
 
     fn ask_as(&self, address: &str, transport: Transport, query: &[u8]) -> Answer {
         let address: IpAddr = address.parse().unwrap();
-        let asker = Asker { transport, address, now: NOW, cookies: &COOKIES };
+        let asker = Asker { transport, address, now: NOW, cookies: &COOKIES, known: Known::default() };
         let limits = self.snapshot.rules.limits;
         let exchange = Exchange { query, asker: &asker, snapshot: &self.snapshot, limits, now: self.now };
         let mut reply = b"before".to_vec();
@@ -53,6 +53,7 @@ impl Desk {
                 assert!(reply.is_empty());
                 Answer::Nothing
             }
+            Outcome::ToRenew(..) | Outcome::Unresolved(_) => panic!("there is no upstream"),
             Outcome::Replied(replied) => {
                 let message = Message::from_vec(reply).expect("a reply that parses");
                 assert_eq!(message.metadata.id, 0xbeef);
@@ -112,7 +113,13 @@ fn replies(per: Per, most: u32, seconds: u32) -> Limits {
 #[test]
 fn without_limits_nothing_is_counted_and_no_table_is_made() {
     let desk = Desk::with(Limits::default());
-    let asker = Asker { transport: Transport::Udp, address: [192, 0, 2, 1].into(), now: NOW, cookies: &COOKIES };
+    let asker = Asker {
+        transport: Transport::Udp,
+        address: [192, 0, 2, 1].into(),
+        now: NOW,
+        cookies: &COOKIES,
+        known: Known::default(),
+    };
     for _ in 0..1000 {
         let outcome = desk.limiter.answer(&query("www.lab.test", 1, None), &asker, &desk.snapshot, &mut Vec::new());
         assert!(matches!(outcome, Outcome::Replied(Replied { branch: Branch::Local, .. })));
@@ -130,8 +137,13 @@ fn nothing_is_allocated_per_query_once_there_are_tables() {
         let (www, long) = (query("www.lab.test", 1, None), query("long.lab.test", 16, Some(b"abcdefgh")));
         let mut reply = Vec::with_capacity(4096);
         let mut ask = |address: u8| {
-            let asker =
-                Asker { transport: Transport::Udp, address: [192, 0, 2, address].into(), now: NOW, cookies: &COOKIES };
+            let asker = Asker {
+                transport: Transport::Udp,
+                address: [192, 0, 2, address].into(),
+                now: NOW,
+                cookies: &COOKIES,
+                known: Known::default(),
+            };
             for query in [&www, &long] {
                 reply.clear();
                 desk.limiter.answer(query, &asker, &desk.snapshot, &mut reply);
@@ -365,7 +377,7 @@ proptest! {
     fn no_octets_make_a_limit_panic(bytes in prop::collection::vec(any::<u8>(), 0..100), slip in 0u32..3) {
         let desk = Desk::with(Limits { amplification: 1, ..replies(Per::Network { slip }, 1, 1) });
         for transport in [Transport::Udp, Transport::Tcp] {
-            let asker = Asker { transport, address: [192, 0, 2, 1].into(), now: NOW, cookies: &COOKIES };
+            let asker = Asker { transport, address: [192, 0, 2, 1].into(), now: NOW, cookies: &COOKIES, known: Known::default() };
             for _ in 0..3 {
                 desk.limiter.answer(&bytes, &asker, &desk.snapshot, &mut Vec::new());
             }

@@ -10,7 +10,7 @@ mod places;
 use super::framing::{PREFIX, next_message};
 use crate::{
     Cookies, Limiter, Snapshot,
-    answer::{Asker, Outcome, TCP_IDLE, Transport},
+    answer::{Asker, Known, Outcome, TCP_IDLE, Transport},
     counters::{Counters, Registry},
     current::Current,
 };
@@ -204,9 +204,10 @@ impl Connection {
         let start = self.write.len();
         self.write.extend_from_slice(&[0; PREFIX]);
         let address = self.place.client();
-        let asker = Asker { transport: Transport::Tcp, address, now, cookies: &self.shared.cookies };
+        let asker =
+            Asker { transport: Transport::Tcp, address, now, cookies: &self.shared.cookies, known: Known::default() };
         let outcome = self.shared.limiter.answer(&self.read[at..at + length], &asker, snapshot, &mut self.write);
-        counts.count(outcome);
+        counts.count(&outcome);
         if outcome == Outcome::Dropped {
             self.write.truncate(start);
             return false;

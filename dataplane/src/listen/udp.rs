@@ -13,7 +13,7 @@
 use super::batch::{self, Batch};
 use crate::{
     Cookies, Limiter,
-    answer::{Asker, Outcome, Transport},
+    answer::{Asker, Known, Outcome, Transport},
     counters::{Counters, Registry},
     current::{Current, Reader},
     message::HEADER,
@@ -151,12 +151,18 @@ impl Work {
             let outcome = match query.content {
                 // Nothing can be sent to port 0; only a forger writes it.
                 Some(content) if query.client.port() != 0 => {
-                    let asker = Asker { transport: Transport::Udp, address: query.client.ip(), now, cookies };
+                    let asker = Asker {
+                        transport: Transport::Udp,
+                        address: query.client.ip(),
+                        now,
+                        cookies,
+                        known: Known::default(),
+                    };
                     limiter.answer(content, &asker, snapshot, reply)
                 }
                 _ => Outcome::Dropped,
             };
-            counters.count(outcome);
+            counters.count(&outcome);
         });
         let unsent = batch.send();
         if unsent > 0 {

@@ -5,7 +5,7 @@ use super::{
     walk::{Walked, walk},
     world::{self, World, world},
 };
-use dnsplane_dns::{Asker, Cookies, Outcome, Rcode, Transport, answer};
+use dnsplane_dns::{Asker, Cookies, Known, Outcome, Rcode, Transport, answer};
 use hickory_proto::op::Message;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -37,7 +37,7 @@ pub(crate) fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
         _ => Ipv4Addr::new(192, 0, 2, 99).to_ipv6_mapped().into(),
     };
     let now = world::NOW.wrapping_add([0, 100, 4000, u32::MAX - 4000][usize::from(who >> 2 & 3)]);
-    (Asker { transport, address, now, cookies: &COOKIES }, world(how >> 1))
+    (Asker { transport, address, now, cookies: &COOKIES, known: Known::default() }, world(how >> 1))
 }
 
 /// The input says who asks, then what.
@@ -53,6 +53,7 @@ pub(crate) fn check(input: &[u8]) {
     let replied = match outcome {
         Outcome::Replied(replied) => replied,
         Outcome::Withheld => panic!("no limit was set"),
+        Outcome::ToRenew(..) | Outcome::Unresolved(_) => panic!("there is no upstream"),
         Outcome::Dropped => {
             assert!(reply.is_empty(), "a reply that should not be there");
             assert!(query.len() < 12 || query[2] & QR != 0, "a query without a reply");

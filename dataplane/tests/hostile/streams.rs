@@ -2,7 +2,7 @@
 
 use super::{replies::COOKIES, walk::walk, world};
 use dnsplane_dns::{
-    Asker, Outcome, Transport, answer,
+    Asker, Known, Outcome, Transport, answer,
     listen::framing::{PREFIX, next_message},
 };
 use std::net::{IpAddr, Ipv4Addr};
@@ -56,7 +56,8 @@ fn messages(stream: &[u8], size: impl Fn(usize) -> usize) -> Vec<Vec<u8>> {
 /// What a connection would write: all replies in one buffer, up to the first message that is no query.
 fn replies(messages: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99));
-    let asker = Asker { transport: Transport::Tcp, address, now: world::NOW, cookies: &COOKIES };
+    let asker =
+        Asker { transport: Transport::Tcp, address, now: world::NOW, cookies: &COOKIES, known: Known::default() };
     let mut write = Vec::new();
     // A short stream can ask for a large record set again and again; a connection writes before that is much.
     for message in messages.iter().take(64) {
