@@ -22,6 +22,7 @@ fn rcode(message: &[u8]) -> Option<Rcode> {
     let mut reply = Vec::new();
     match answer(message, &asker, &world.snapshot, &mut reply) {
         Outcome::Dropped | Outcome::Withheld => None,
+        Outcome::ToRenew(..) | Outcome::Unresolved(_) => panic!("there is no upstream"),
         Outcome::Replied(replied) => Some(replied.rcode),
     }
 }
