@@ -8,6 +8,7 @@
 //! fetched. So there is one place where replies are made, and local records that changed meanwhile count.
 
 pub mod cache;
+pub mod exchange;
 pub mod route;
 
 pub use cache::{Cache, CachedAnswer};
