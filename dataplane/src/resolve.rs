@@ -10,6 +10,7 @@
 pub mod cache;
 pub mod exchange;
 pub mod route;
+pub mod validate;
 
 pub use cache::{Cache, CachedAnswer};
 
