@@ -4,12 +4,12 @@
 //! An address that cannot be bound does not keep the others from answering; it is tried again each second, and why it
 //! failed is said once in the log and in every report.
 
-mod batch;
+pub(crate) mod batch;
 pub mod framing;
 mod tcp;
 mod udp;
 
-use crate::{Cookies, Limiter, counters::Registry, current::Current};
+use crate::{Cookies, Limiter, counters::Registry, current::Current, resolve::Engine};
 use dnsplane_proto::Settings;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -56,6 +56,7 @@ pub struct Listeners {
     registry: Arc<Registry>,
     cookies: Arc<Cookies>,
     limiter: Arc<Limiter>,
+    engine: Engine,
     tcp: Arc<tcp::Shared>,
     open: BTreeMap<SocketAddr, Endpoint>,
     state: watch::Sender<Listening>,
@@ -64,12 +65,29 @@ pub struct Listeners {
 
 impl Listeners {
     /// Without any socket. `threads` answer on each address.
-    pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>, cookies: Arc<Cookies>) -> Self {
-        let limiter = Arc::new(Limiter::new());
+    pub fn new(
+        threads: usize,
+        current: Arc<Current>,
+        registry: Arc<Registry>,
+        cookies: Arc<Cookies>,
+        limiter: Arc<Limiter>,
+        engine: Engine,
+    ) -> Self {
         let tcp =
             tcp::Shared::new(current.clone(), &registry, cookies.clone(), limiter.clone(), tcp::Patience::default());
         let (state, _) = watch::channel(Listening::default());
-        Self { threads, current, registry, cookies, limiter, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
+        Self {
+            threads,
+            current,
+            registry,
+            cookies,
+            limiter,
+            engine,
+            tcp,
+            open: BTreeMap::new(),
+            state,
+            pulse: Arc::default(),
+        }
     }
 
     /// What the sockets are at, now and later.
@@ -175,7 +193,9 @@ impl Listeners {
             sockets.push(udp::bind(bound).map_err(udp_error)?);
         }
         // All sockets are there before the first thread starts, so that the kernel's spreading does not change midway.
-        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter);
+        let start = |socket| {
+            udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter, &self.engine)
+        };
         let workers = sockets.into_iter().map(start).collect::<io::Result<_>>().map_err(udp_error)?;
         let stop = CancellationToken::new();
         let accept = tokio::spawn(tcp::serve(tcp, self.tcp.clone(), stop.clone()));
@@ -262,7 +282,7 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
 }
 
 /// Seconds since 1970, as [`Asker::now`](crate::Asker::now) wants them.
-fn now() -> u32 {
+pub(crate) fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }
 
