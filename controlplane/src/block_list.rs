@@ -1,5 +1,10 @@
 //! Names that are blocked: lists from files and URLs, and what was added by hand, merged into two maps for data planes.
 
+mod key;
+mod merge;
+mod names;
+mod parse;
+
 use bytes::Bytes;
 use std::sync::Arc;
 
