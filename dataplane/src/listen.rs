@@ -5,11 +5,14 @@
 //! failed is said once in the log and in every report.
 
 mod batch;
+mod desk;
 pub mod framing;
+mod places;
 mod tcp;
 mod udp;
 
 use crate::{Cookies, Limiter, counters::Registry, current::Current};
+use desk::{Desk, Fetch, Patience};
 use dnsplane_proto::Settings;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -56,7 +59,7 @@ pub struct Listeners {
     registry: Arc<Registry>,
     cookies: Arc<Cookies>,
     limiter: Arc<Limiter>,
-    tcp: Arc<tcp::Shared>,
+    desk: Arc<Desk>,
     open: BTreeMap<SocketAddr, Endpoint>,
     state: watch::Sender<Listening>,
     pulse: Arc<Pulse>,
@@ -66,10 +69,12 @@ impl Listeners {
     /// Without any socket. `threads` answer on each address.
     pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>, cookies: Arc<Cookies>) -> Self {
         let limiter = Arc::new(Limiter::new());
-        let tcp =
-            tcp::Shared::new(current.clone(), &registry, cookies.clone(), limiter.clone(), tcp::Patience::default());
+        // Nothing is resolved: who waits for that is told by the end of its way back.
+        let fetch: Fetch = Arc::new(|_, waiting| drop(waiting));
+        let patience = Patience::default();
+        let desk = Desk::new(current.clone(), &registry, cookies.clone(), limiter.clone(), fetch, patience);
         let (state, _) = watch::channel(Listening::default());
-        Self { threads, current, registry, cookies, limiter, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
+        Self { threads, current, registry, cookies, limiter, desk, open: BTreeMap::new(), state, pulse: Arc::default() }
     }
 
     /// What the sockets are at, now and later.
@@ -100,7 +105,7 @@ impl Listeners {
         let open = std::mem::take(&mut self.open);
         open.values().for_each(Endpoint::stop);
         let threads = tokio::task::spawn_blocking(move || drop(open));
-        self.tcp.drained().await;
+        self.desk.drained().await;
         let _ = threads.await;
     }
 
@@ -178,7 +183,7 @@ impl Listeners {
         let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter);
         let workers = sockets.into_iter().map(start).collect::<io::Result<_>>().map_err(udp_error)?;
         let stop = CancellationToken::new();
-        let accept = tokio::spawn(tcp::serve(tcp, self.tcp.clone(), stop.clone()));
+        let accept = tokio::spawn(tcp::serve(tcp, self.desk.clone(), stop.clone()));
         Ok(Endpoint { bound, workers, accept, stop })
     }
 }
