@@ -10,7 +10,7 @@ use super::{
 };
 use crate::answer::Transport;
 use connection::Connection;
-use socket2::{Protocol, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,17 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+/// Whether another process listens on this address. One of the same user could share it with us through `SO_REUSEPORT`,
+/// and connections would then go to either; a socket without that option is told.
+pub(super) fn is_taken(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
 }
 
 /// Accepts connections until `stop`; those that are open then finish what they are at.
