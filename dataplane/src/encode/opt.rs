@@ -14,6 +14,9 @@ const OPTION_HEADER: usize = 4;
 const NSID: u8 = 3;
 const COOKIE: u8 = 10;
 const TCP_KEEPALIVE: u8 = 11;
+const EXTENDED_ERROR: u8 = 15;
+/// An extended error without a text (RFC 8914 §2).
+pub(super) const EXTENDED_ERROR_OCTETS: usize = OPTION_HEADER + 2;
 
 /// What our OPT record will say.
 #[derive(Clone, Copy)]
@@ -24,6 +27,8 @@ pub(super) struct Opt<'a> {
     /// In units of 100 ms (RFC 7828 §3.1).
     keepalive: Option<u16>,
     identity: Option<&'a [u8]>,
+    /// INFO-CODE (RFC 8914 §2).
+    pub(super) extended_error: Option<u16>,
 }
 
 impl<'a> Opt<'a> {
@@ -39,7 +44,14 @@ impl<'a> Opt<'a> {
         let keepalive = client.keepalive && asker.transport == Transport::Tcp;
         let keepalive = keepalive.then_some((TCP_IDLE.as_millis() / 100) as u16);
         let identity = rules.identity.as_deref().filter(|_| client.wants_identity);
-        Self { payload: rules.max_udp_payload, dnssec_ok: client.dnssec_ok, cookie, keepalive, identity }
+        Self {
+            payload: rules.max_udp_payload,
+            dnssec_ok: client.dnssec_ok,
+            cookie,
+            keepalive,
+            identity,
+            extended_error: None,
+        }
     }
 
     /// Without our name, if that would be too long: behind the longest of questions there is room for all options but that.
@@ -59,7 +71,8 @@ impl<'a> Opt<'a> {
     fn options(&self) -> usize {
         let cookie = if self.cookie.is_some() { OPTION_HEADER + CLIENT + SERVER } else { 0 };
         let keepalive = if self.keepalive.is_some() { OPTION_HEADER + 2 } else { 0 };
-        cookie + keepalive + self.identity.map_or(0, |identity| OPTION_HEADER + identity.len())
+        let extended_error = self.extended_error.map_or(0, |_| EXTENDED_ERROR_OCTETS);
+        cookie + keepalive + extended_error + self.identity.map_or(0, |identity| OPTION_HEADER + identity.len())
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>, rcode: Rcode) {
@@ -75,6 +88,10 @@ impl<'a> Opt<'a> {
         if let Some(timeout) = self.keepalive {
             out.extend_from_slice(&[0, TCP_KEEPALIVE, 0, 2]);
             out.extend_from_slice(&timeout.to_be_bytes());
+        }
+        if let Some(code) = self.extended_error {
+            out.extend_from_slice(&[0, EXTENDED_ERROR, 0, 2]);
+            out.extend_from_slice(&code.to_be_bytes());
         }
         if let Some(identity) = self.identity {
             out.extend_from_slice(&[0, NSID]);
