@@ -8,13 +8,13 @@
 mod alias;
 mod arpa;
 mod blocked;
-mod elsewhere;
+pub(crate) mod elsewhere;
 mod identity;
 mod lookup;
 mod negative;
 mod referral;
 mod reverse;
-mod special;
+pub(crate) mod special;
 mod targets;
 
 use crate::{
@@ -153,14 +153,35 @@ pub fn answer(query: &[u8], asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut 
         return Outcome::Dropped;
     };
     if header.opcode() == 0 {
-        return reply_to(query, header, asker, snapshot, reply);
+        return reply_to(query, header, asker, snapshot, reply, None);
     }
     // The question of a NOTIFY or UPDATE is repeated if it can be read; what follows it is not looked at.
     let question = Question::parse(query).map_or(&[][..], |question| question.wire);
     conclude(Encoder::new(reply, header, question), Branch::Invalid, Rcode::NotImp)
 }
 
-fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut Vec<u8>) -> Outcome {
+/// As [`answer`]. `elsewhere` gets the last name of the chain that is not ours, if there is one: for explanations.
+pub(crate) fn traced(
+    query: &[u8],
+    asker: &Asker<'_>,
+    snapshot: &Snapshot,
+    reply: &mut Vec<u8>,
+    elsewhere: &mut Option<Box<[u8]>>,
+) -> Outcome {
+    match Header::parse(query).filter(|header| !header.is_response() && header.opcode() == 0) {
+        Some(header) => reply_to(query, header, asker, snapshot, reply, Some(elsewhere)),
+        None => answer(query, asker, snapshot, reply),
+    }
+}
+
+fn reply_to<'a>(
+    query: &[u8],
+    header: Header<'_>,
+    asker: &Asker<'a>,
+    snapshot: &'a Snapshot,
+    reply: &'a mut Vec<u8>,
+    elsewhere: Option<&'a mut Option<Box<[u8]>>>,
+) -> Outcome {
     let Ok(query) = Query::parse(query) else {
         return conclude(Encoder::new(reply, header, &[]), Branch::Invalid, Rcode::FormErr);
     };
@@ -189,7 +210,8 @@ fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snap
         let branch = if rcode == Rcode::Refused { Branch::Refused } else { Branch::Invalid };
         return conclude(encoder, branch, rcode);
     }
-    let lookup = Lookup { snapshot, kind: query.question.kind, encoder, asking: Asking::of(&query, asker, resolves) };
+    let asking = Asking::of(&query, asker, resolves, elsewhere);
+    let lookup = Lookup { snapshot, kind: query.question.kind, encoder, asking };
     lookup.run(&query.question)
 }
 

@@ -31,6 +31,8 @@ pub(super) struct Asking<'a> {
     checking_disabled: bool,
     /// The client understands AD (RFC 6840 §5.7).
     wants_authentic: bool,
+    /// Where to note a name that is not ours, if somebody wants to know.
+    elsewhere: Option<&'a mut Option<Box<[u8]>>>,
 }
 
 /// Why nobody is asked.
@@ -58,7 +60,12 @@ mod extended {
 }
 
 impl<'a> Asking<'a> {
-    pub(super) fn of(query: &Query<'_>, asker: &Asker<'a>, resolves: bool) -> Self {
+    pub(super) fn of(
+        query: &Query<'_>,
+        asker: &Asker<'a>,
+        resolves: bool,
+        elsewhere: Option<&'a mut Option<Box<[u8]>>>,
+    ) -> Self {
         let dnssec_ok = query.edns.is_some_and(|edns| edns.dnssec_ok);
         Self {
             known: asker.known,
@@ -68,6 +75,7 @@ impl<'a> Asking<'a> {
             dnssec_ok,
             checking_disabled: query.header.checking_disabled() != 0,
             wants_authentic: dnssec_ok || query.header.authentic_data(),
+            elsewhere,
         }
     }
 }
@@ -76,6 +84,9 @@ impl Lookup<'_, '_> {
     /// No local record answers the question, or an alias of ours leads elsewhere.
     #[inline]
     pub(super) fn not_ours(mut self, place: Place<'_>) -> Outcome {
+        if let Some(elsewhere) = &mut self.asking.elsewhere {
+            **elsewhere = Some(place.name.into());
+        }
         if let Some(special) = special::find(place.name)
             && !self.is_asked_of_its_own(place.name)
         {
@@ -104,18 +115,17 @@ impl Lookup<'_, '_> {
     /// Whether upstreams may be asked for this name.
     pub(super) fn may_ask(&self, name: &[u8]) -> Result<(), Refusal> {
         let Asking { resolves, recursion_desired, .. } = self.asking;
-        if resolves && recursion_desired && !is_meta(self.kind) && route::is_anybody(&self.snapshot.upstreams, name) {
-            return Ok(());
-        }
-        Err(if is_meta(self.kind) {
-            Refusal::MetaType
+        if is_meta(self.kind) {
+            Err(Refusal::MetaType)
         } else if !route::is_anybody(&self.snapshot.upstreams, name) {
-            Refusal::Nobody
+            Err(Refusal::Nobody)
         } else if !recursion_desired {
-            Refusal::NotDesired
+            Err(Refusal::NotDesired)
+        } else if !resolves {
+            Err(Refusal::NotAllowed)
         } else {
-            Refusal::NotAllowed
-        })
+            Ok(())
+        }
     }
 
     /// From what was fetched, or from what was remembered.
@@ -199,7 +209,7 @@ impl Lookup<'_, '_> {
 const FIRST: usize = crate::message::HEADER;
 
 /// Types that are not data (RFC 6895 §3.1), but for ANY, which upstreams have an answer to.
-fn is_meta(kind: RecordType) -> bool {
+pub(crate) fn is_meta(kind: RecordType) -> bool {
     matches!(kind.0, 0 | 41 | 128..=254 | 65_535)
 }
 

@@ -28,7 +28,7 @@ const V4_LOOPBACK: [u8; 4] = [127, 0, 0, 1];
 const RECORD: usize = RDATA_AT + 2 + SOA_AFTER_MNAME.len();
 
 /// A special name, and what is known of it.
-pub(super) struct Special {
+pub(crate) struct Special {
     /// Where its zone starts in it.
     pub(super) apex: usize,
     content: Content,
@@ -92,7 +92,7 @@ pub(super) fn answer(special: &Special, kind: RecordType, at: usize, known: bool
 
 /// Whether a name, in lower case, is special. Nearly all names are not, and are told so by how they end.
 #[inline]
-pub(super) fn find(name: &[u8]) -> Option<Special> {
+pub(crate) fn find(name: &[u8]) -> Option<Special> {
     if let Some(arpa) = Arpa::parse(name) {
         return reverse(&arpa);
     }
@@ -105,6 +105,21 @@ pub(super) fn find(name: &[u8]) -> Option<Special> {
     }
     let apex = ends(b"\x07invalid\x00").or_else(|| ends(b"\x04test\x00")).or_else(|| ends(b"\x05onion\x00"))?;
     Some(Special { apex, content: Content::Nothing })
+}
+
+impl Special {
+    /// What it is, for people, and who says so.
+    pub(crate) fn meaning(&self) -> (&'static str, &'static str) {
+        match self.content {
+            Content::Localhost => ("this host itself", "RFC 6761 §6.3"),
+            Content::Nothing => ("a name that never exists", "RFC 6761 §6 and RFC 7686"),
+            Content::Loopback
+            | Content::ApexAndLoopback
+            | Content::AboveLoopback
+            | Content::Apex
+            | Content::Missing => ("the reverse name of an address that is nobody's in particular", "RFC 6303"),
+        }
+    }
 }
 
 /// Zones of addresses that are nobody's in particular (RFC 6303 §4, RFC 7793).

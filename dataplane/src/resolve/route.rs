@@ -38,6 +38,12 @@ pub fn candidates<'a>(upstreams: &'a Upstreams, name: &'a [u8]) -> impl Iterator
     })
 }
 
+/// The longest of the domains that upstreams have for themselves and this name is in.
+pub fn domain<'a>(upstreams: &'a Upstreams, name: &[u8]) -> Option<&'a [u8]> {
+    let domains = upstreams.upstreams.iter().flat_map(|upstream| &upstream.domains).map(|domain| domain.as_wire());
+    domains.filter(|domain| crate::wire_name::is_at_or_below(name, domain)).max_by_key(|domain| domain.len())
+}
+
 /// Whether the upstream has this name for itself.
 fn has(upstream: &Upstream, name: &[u8]) -> bool {
     upstream.domains.iter().any(|domain| crate::wire_name::is_at_or_below(name, domain.as_wire()))
