@@ -5,8 +5,7 @@
 //! of it is still known here, to [`super::Lists`].
 
 use super::{
-    Merged,
-    key,
+    Merged, key,
     names::{Cursor, Names},
 };
 use bytes::Bytes;
