@@ -9,6 +9,7 @@
 
 pub mod cache;
 pub mod engine;
+pub mod exchange;
 pub mod route;
 pub mod upstream;
 

@@ -177,10 +177,10 @@ impl Core {
 
     /// Puts the question to a server, by its own way.
     pub(super) fn put(&mut self, key: Key, peer: &Rc<Peer>) {
-        if peer.is_datagram() { self.put_by_datagram(key, peer, true) } else { self.put_by_connection(key, peer) }
+        if peer.is_datagram() { self.put_by_datagram(key, peer) } else { self.put_by_connection(key, peer) }
     }
 
-    pub(super) fn put_by_datagram(&mut self, key: Key, peer: &Rc<Peer>, may_have_edns: bool) {
+    pub(super) fn put_by_datagram(&mut self, key: Key, peer: &Rc<Peer>) {
         let Some(wanted) = self.fetches.get(key).map(|fetch| fetch.wanted.clone()) else { return };
         let attend = |port: &Rc<Port>| super::turn::attend(self.me.clone(), peer, port);
         let port = match peer.ports.borrow_mut().current(&mut self.random, self.now, attend) {
@@ -189,7 +189,7 @@ impl Core {
             Err(error) => return self.fails(key, peer, &format!("cannot be asked: {error}")),
         };
         peer.health.asked();
-        let (mixed_case, edns) = (peer.health.keeps_case(), may_have_edns && peer.health.reads_edns());
+        let (mixed_case, edns) = (peer.health.keeps_case(), peer.health.reads_edns());
         let put = port.note(&mut self.random, key, mixed_case, edns, self.now);
         let mut post = port.post.borrow_mut();
         post.write(None, |message| question::write(&wanted, put, message));

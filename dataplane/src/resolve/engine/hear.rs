@@ -94,7 +94,7 @@ impl Core {
                     info!(server = peer.server.name, "this server does not know EDNS; it is asked without for a while");
                 }
                 peer.health.cannot_read_edns();
-                self.put_by_datagram(key, peer, false);
+                self.put(key, peer);
             }
             Heard::Code(code) => self.declined(key, peer, code),
             Heard::WrongCase | Heard::Stranger => self.fails(key, peer, "its reply does not belong to the question"),

@@ -1,6 +1,7 @@
 //! The servers that may be asked, as one thread sees them, and whom to ask for a name.
 
 use super::super::{
+    exchange::{Client, Trust},
     route::{Route, candidates, route},
     upstream::{
         Book, Health,
@@ -24,6 +25,8 @@ pub(super) struct Peer {
     pub(super) health: Arc<Health>,
     /// Sockets to ask it from over UDP.
     pub(super) ports: RefCell<Ports>,
+    /// Connections to it. Opens none before it is used.
+    pub(super) client: Client,
     pub(super) probe_at: Cell<Option<Instant>>,
 }
 
@@ -55,6 +58,7 @@ impl Peers {
         }
         // Other authorities are believed: connections that were made under the old ones must not stay.
         let before = if self.upstreams.roots == upstreams.roots { std::mem::take(&mut self.all) } else { Vec::new() };
+        let trust = Trust::new(&upstreams.roots);
         let mut all: Vec<Rc<Peer>> = Vec::new();
         let mut peer = |server: &Server| {
             if let Some(known) = all.iter().chain(&before).find(|known| known.server == *server).cloned() {
@@ -66,6 +70,7 @@ impl Peers {
                 source: server.name.as_str().into(),
                 health: book.health(server),
                 ports: RefCell::new(Ports::new(server.address)),
+                client: Client::new(server, &trust),
                 probe_at: Cell::new(None),
             });
             all.push(new.clone());
