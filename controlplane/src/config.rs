@@ -8,6 +8,7 @@ mod check;
 mod cluster;
 mod default;
 mod diagnose;
+mod doors;
 mod edit;
 mod file;
 mod keys;
