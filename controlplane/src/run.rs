@@ -7,12 +7,13 @@ use crate::{
     config::{Config, Loaded, RecordsSource},
     dashboard::Sessions,
     live::Live,
-    publisher::{Planes, Publisher},
+    publisher::{Planes, Publisher, Resources},
     sockets,
     status::{Listeners, Node},
     store::{Opening, Store},
 };
 use anyhow::Context;
+use dnsplane_proto::Upstreams;
 use sd_notify::NotifyState;
 use std::{
     net::SocketAddr,
@@ -23,6 +24,7 @@ use std::{
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
     task::JoinSet,
 };
 use tokio_stream::wrappers::UnixListenerStream;
@@ -50,10 +52,14 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     // Whoever sees the API answer may count on the peer port, too.
     cluster.settled().await;
     let planes = Planes::default();
-    let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
+    // Nobody has them configured yet.
+    let (_upstreams, upstreams) = watch::channel(Arc::<Upstreams>::default());
+    let (_block_list, block_list) = watch::channel(None);
+    let resources = Resources::follow(updates.answering, upstreams, block_list);
+    let node = Node::new(store.clone(), planes.clone(), resources.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
-    let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
+    let publisher = Publisher { store: store.clone(), resources, planes, shutdown: shutdown.clone() }.service();
     let admin = Admin { store: store.clone(), cluster: cluster.clone(), live: live.clone(), node: node.clone() };
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));

@@ -1,7 +1,7 @@
 //! From the struct that mirrors the file to usable values: defaults, addresses, paths, and what must not be combined.
 
 use super::{
-    Api, Config, RecordsSource, Secret, Severity, Surroundings, cluster, doors,
+    Api, Config, RecordsSource, Secret, Severity, Surroundings, block_lists, cluster, doors,
     file::{File, Locations, Source},
     limits, listen, unused,
 };
@@ -43,6 +43,7 @@ pub(super) fn check(
         api: api(file, &mut complaints),
         dashboard: file.stats_dashboard_enabled.unwrap_or(true),
         records: records(file.file_locations.as_ref(), folder, &mut complaints),
+        block_lists: block_lists::check(file, folder, &mut complaints),
         pretty_json: file.pretty_json.unwrap_or(false),
         cluster: cluster::check(file, &mut complaints),
         log: severity(file, &mut complaints),

@@ -44,6 +44,9 @@ pub(super) struct File {
     pub(super) doq_cert_file: Option<String>,
     pub(super) doq_key_file: Option<String>,
 
+    pub(super) adblock_list_files: Option<Vec<String>>,
+    pub(super) adblock_refresh_hours: Option<i64>,
+
     pub(super) api: Option<bool>,
     pub(super) api_enabled: Option<bool>,
     pub(super) apiport: Option<String>,
@@ -109,7 +112,6 @@ pub(super) struct File {
     cache_compact_interval_seconds: Option<i64>,
     full_stats: Option<bool>,
     full_stats_dir: Option<String>,
-    adblock_list_files: Option<Vec<String>>,
     upstream_health_check_enabled: Option<bool>,
     upstream_health_check_failures: Option<i64>,
     upstream_health_check_interval_seconds: Option<i64>,

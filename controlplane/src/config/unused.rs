@@ -18,7 +18,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("cache_records", &["false", "true"]),
     ("min_cache_ttl_seconds", &["0", "600"]),
     ("full_stats", &["false"]),
-    ("adblock_list_files", &["[]"]),
     ("upstream_health_check_enabled", &["false"]),
     ("dashboard_resolution_log_cap", &["1000"]),
     ("pprof_enabled", &["false"]),

@@ -35,6 +35,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("cache_compact_enabled", "true"),
     setting("cache_compact_interval_seconds", "1800"),
     setting("adblock_list_files", "[]"),
+    setting("adblock_refresh_hours", "24"),
     renamed("api", "false", &["api_enabled"]),
     renamed("apiport", r#""8080""#, &["rest_port"]),
     setting("api_bind", r#""""#),
