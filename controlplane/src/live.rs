@@ -13,7 +13,7 @@ pub use in_force::SettingsError;
 use crate::{
     blocking::beside,
     cluster,
-    config::{Change, Config, Loaded, Secret, Setting, Surroundings},
+    config::{Change, Config, Forwarding, Loaded, Secret, Setting, Surroundings},
     store::Store,
 };
 use dnsplane_proto::Settings;
@@ -35,6 +35,8 @@ pub(crate) struct Updates {
     pub(crate) cluster: watch::Receiver<Arc<cluster::Settings>>,
     /// For data planes.
     pub(crate) answering: watch::Receiver<Arc<Settings>>,
+    /// For the list of upstream servers.
+    pub(crate) forwarding: watch::Receiver<Arc<Forwarding>>,
     /// For the REST API.
     pub(crate) token: watch::Receiver<Option<Secret>>,
 }

@@ -11,6 +11,7 @@ use crate::{
     sockets,
     status::{Listeners, Node},
     store::{Opening, Store},
+    upstreams::Servers,
 };
 use anyhow::Context;
 use sd_notify::NotifyState;
@@ -50,16 +51,24 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     // Whoever sees the API answer may count on the peer port, too.
     cluster.settled().await;
     let planes = Planes::default();
+    let servers = Servers::open(updates.forwarding.borrow().clone(), planes.clone())?;
     let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
     let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
-    let admin = Admin { store: store.clone(), cluster: cluster.clone(), live: live.clone(), node: node.clone() };
+    let admin = Admin {
+        store: store.clone(),
+        cluster: cluster.clone(),
+        live: live.clone(),
+        servers: servers.clone(),
+        node: node.clone(),
+    };
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));
     let api = Api {
         store: store.clone(),
         cluster: cluster.clone(),
+        servers: servers.clone(),
         node,
         dashboard: config.dashboard,
         sessions: Sessions::default(),
@@ -71,6 +80,7 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     }
     tasks.spawn(watchdog(store.clone(), shutdown.clone()));
     tasks.spawn(live.follow_hangups(hangup, shutdown.clone()));
+    tasks.spawn(servers.follow(updates.forwarding, shutdown.clone()));
     tasks.spawn(mind_the_writer(store.clone(), shutdown.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     info!(version = crate::status::VERSION, config = %path.display(), "control plane ready");

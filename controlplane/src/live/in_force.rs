@@ -4,8 +4,8 @@ use super::{Shown, Updates, WARNING};
 use crate::{
     cluster,
     config::{
-        self, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings, Understood,
-        UnknownKey, save,
+        self, Change, Config, ConfigError, Forwarding, Loaded, RecordsSource, Secret, Setting, Surroundings,
+        Understood, UnknownKey, save,
     },
     store::Store,
 };
@@ -57,15 +57,17 @@ pub(super) struct InForce {
     store: Store,
     cluster: watch::Sender<Arc<cluster::Settings>>,
     answering: watch::Sender<Arc<Settings>>,
+    forwarding: watch::Sender<Arc<Forwarding>>,
     token: watch::Sender<Option<Secret>>,
 }
 
 impl InForce {
     pub(super) fn new(path: &Path, loaded: Loaded, surroundings: Surroundings, store: Store) -> (Self, Updates) {
         save::sweep(path);
-        let Loaded { config, warnings, text } = loaded;
+        let Loaded { config, warnings, text, .. } = loaded;
         let (cluster, cluster_updates) = watch::channel(Arc::new(cluster::Settings::from(&config.cluster)));
         let (answering, answering_updates) = watch::channel(Arc::new(config.answering.clone()));
+        let (forwarding, forwarding_updates) = watch::channel(Arc::new(config.forwarding.clone()));
         let (token, token_updates) = watch::channel(config.api.as_ref().and_then(|api| api.token.clone()));
         let started = config.clone();
         let settings = Self {
@@ -79,10 +81,17 @@ impl InForce {
             store,
             cluster,
             answering,
+            forwarding,
             token,
         };
         settings.tell();
-        (settings, Updates { cluster: cluster_updates, answering: answering_updates, token: token_updates })
+        let updates = Updates {
+            cluster: cluster_updates,
+            answering: answering_updates,
+            forwarding: forwarding_updates,
+            token: token_updates,
+        };
+        (settings, updates)
     }
 
     pub(super) fn shown(&self) -> Result<Shown, SettingsError> {
@@ -233,6 +242,7 @@ impl InForce {
         self.store.set_read_only(read_only.then(reason));
         send(&self.cluster, Arc::new(cluster::Settings::from(&config.cluster)));
         send(&self.answering, Arc::new(config.answering.clone()));
+        send(&self.forwarding, Arc::new(config.forwarding.clone()));
         if !self.token_must_stay(config) {
             send(&self.token, config.api.as_ref().and_then(|api| api.token.clone()));
         }

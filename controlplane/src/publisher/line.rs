@@ -206,6 +206,7 @@ impl Line {
                 plane.listening = report.listening;
                 plane.listen_error = report.listen_error;
                 plane.counters = report.counters.into_iter().map(|counter| (counter.name, counter.value)).collect();
+                plane.upstreams = report.upstreams;
             }),
             // Nothing is asked of data planes yet.
             Some(from_follower::Message::Hello(_) | from_follower::Message::Reply(_)) | None => {}
