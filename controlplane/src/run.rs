@@ -7,7 +7,7 @@ use crate::{
     config::{Config, Loaded, RecordsSource},
     dashboard::Sessions,
     live::Live,
-    publisher::{Planes, Publisher},
+    publisher::{Planes, Publisher, Resources},
     sockets,
     status::{Listeners, Node},
     store::{Opening, Store},
@@ -24,6 +24,7 @@ use std::{
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
     task::JoinSet,
 };
 use tokio_stream::wrappers::UnixListenerStream;
@@ -52,10 +53,13 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     cluster.settled().await;
     let planes = Planes::default();
     let servers = Servers::open(updates.forwarding.borrow().clone(), planes.clone())?;
-    let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
+    // Nobody has one configured yet.
+    let (_block_list, block_list) = watch::channel(None);
+    let resources = Resources::follow(updates.answering, servers.watch(), block_list);
+    let node = Node::new(store.clone(), planes.clone(), resources.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
-    let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
+    let publisher = Publisher { store: store.clone(), resources, planes, shutdown: shutdown.clone() }.service();
     let admin = Admin {
         store: store.clone(),
         cluster: cluster.clone(),

@@ -146,7 +146,8 @@ impl Servers {
 
     fn health(&self) -> Vec<Health> {
         let upstreams = self.told.borrow().clone();
-        Health::of(&upstreams, &self.planes.list())
+        let reports: Vec<_> = self.planes.list().into_iter().flat_map(|plane| plane.upstreams).collect();
+        Health::of(&upstreams, &reports)
     }
 
     /// Follows the settings and what is edited by hand, until told to stop.
@@ -190,11 +191,12 @@ impl Servers {
     }
 }
 
-/// The rows as they are written, each with what is wrong with it.
+/// The rows as they are written, each with what health and counters call it, and with what is wrong with it.
 fn rows(book: &Book) -> Vec<serde_json::Value> {
     let shown = book.document.rows.iter().filter_map(|row| {
         let mut shown = serde_json::to_value(row.fields()?).ok()?;
         let object = shown.as_object_mut()?;
+        object.insert("name".to_owned(), edit::label(row).into());
         if let Err(why) = row::Meaning::of(row).upstream {
             object.insert("problem".to_owned(), why.into());
         }

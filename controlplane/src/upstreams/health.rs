@@ -1,6 +1,6 @@
 //! How upstream servers are doing, from what data planes report, in the shape of existing nodes.
 
-use crate::{publisher::PlaneStatus, record::Time};
+use crate::record::Time;
 use dnsplane_proto::{Server, Upstreams, Way, pb::feed::UpstreamReport};
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ pub(crate) struct Health {
 
 impl Health {
     /// Every server that data planes may ask, those of whom nobody has reported as well.
-    pub(crate) fn of(upstreams: &Upstreams, planes: &[PlaneStatus]) -> Vec<Self> {
+    pub(crate) fn of(upstreams: &Upstreams, reports: &[UpstreamReport]) -> Vec<Self> {
         let rows = upstreams.upstreams.iter().map(|upstream| (&upstream.server, "upstream"));
         let fallbacks =
             upstreams.upstreams.iter().filter_map(|upstream| Some((upstream.fallback.as_ref()?, "fallback")));
@@ -40,8 +40,7 @@ impl Health {
         let mut found: Vec<Self> = Vec::new();
         for (server, role) in rows.chain(fallbacks).chain(last) {
             if found.iter().all(|known| known.name != server.name) {
-                let reports = planes.iter().flat_map(|plane| &plane.upstreams);
-                let reports: Vec<_> = reports.filter(|report| report.name == server.name).collect();
+                let reports: Vec<_> = reports.iter().filter(|report| report.name == server.name).collect();
                 found.push(Self::one(server, role, &reports));
             }
         }
@@ -100,28 +99,9 @@ mod tests {
     use super::*;
     use dnsplane_proto::Upstream;
     use serde_json::json;
-    use std::collections::BTreeMap;
 
     fn server(name: &str, way: Way) -> Server {
         Server { name: name.to_owned(), address: "192.0.2.1:53".parse().unwrap(), way }
-    }
-
-    fn plane(upstreams: Vec<UpstreamReport>) -> PlaneStatus {
-        PlaneStatus {
-            follower: String::new(),
-            version: String::new(),
-            records: None,
-            settings: None,
-            since: std::time::Instant::now(),
-            listening: Vec::new(),
-            listen_error: String::new(),
-            counters: BTreeMap::new(),
-            upstreams,
-            transfers_full: 0,
-            transfers_delta: 0,
-            bytes_sent: 0,
-            last_refusal: String::new(),
-        }
     }
 
     #[test]
@@ -154,7 +134,7 @@ mod tests {
             queries: 4,
             ..report.clone()
         };
-        let listed = Health::of(&upstreams, &[plane(vec![report]), plane(vec![failing])]);
+        let listed = Health::of(&upstreams, &[report, failing]);
         assert_eq!(
             serde_json::to_value(&listed).unwrap(),
             json!([

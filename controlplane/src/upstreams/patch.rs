@@ -67,8 +67,8 @@ impl Patch {
                 Some(Err(why)) => wrong.push(why),
             }
         }
-        // Existing nodes show these in every row, so scripts send them back.
-        const THEIRS: [&str; 3] = ["last_used", "last_success", "problem"];
+        // Every row shows these, so scripts send them back.
+        const THEIRS: [&str; 4] = ["last_used", "last_success", "name", "problem"];
         let known = |name: &&String| KEYS.iter().any(|key| key.name == **name) || THEIRS.contains(&name.as_str());
         let unknown = fields.keys().filter(|name| !known(name));
         let unknown = unknown.map(|name| format!("unknown field `{}` has no effect", name.escape_debug())).collect();
