@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod random;
 pub mod record;
 pub mod rival;
+pub mod signed;
 pub mod vector;
 pub mod wait;
 
@@ -33,4 +34,5 @@ pub use proxy::{BOTH, Proxy, Way};
 pub use random::Random;
 pub use record::Record;
 pub use rival::Rival;
+pub use signed::Signed;
 pub use wait::{PATIENCE, eventually};
