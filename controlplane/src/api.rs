@@ -3,9 +3,11 @@
 //! Paths, keys and codes are those of existing nodes, so that scripts go on working: errors are
 //! `{"error": "…", "messages": […]}`, bodies end with a newline, adding what is there already is a 201.
 
+mod adblock;
 mod records;
 
 use crate::{
+    block_list::BlockLists,
     cluster::Cluster,
     config::Secret,
     dashboard::{self, Sessions},
@@ -35,6 +37,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub struct Api {
     /// The records.
     pub store: Store,
+    /// Names that are blocked.
+    pub block_lists: BlockLists,
     /// The cluster, for its status.
     pub cluster: Cluster,
     /// This node's status.
@@ -56,6 +60,7 @@ impl Api {
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
             .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
+            .merge(adblock::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))
             .layer(middleware::from_fn(bound_time))

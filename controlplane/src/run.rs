@@ -3,6 +3,7 @@
 use crate::{
     admin::Admin,
     api::Api,
+    block_list::BlockLists,
     cluster::{self, Cluster},
     config::{Config, Loaded, RecordsSource},
     dashboard::Sessions,
@@ -49,16 +50,26 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     cluster.administered_by(Arc::new(live.clone()));
     // Whoever sees the API answer may count on the peer port, too.
     cluster.settled().await;
+    let (block_lists, blocking) =
+        BlockLists::open(&config.folder, updates.block_lists, live.clone(), shutdown.clone()).await;
     let planes = Planes::default();
     let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
     let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
-    let admin = Admin { store: store.clone(), cluster: cluster.clone(), live: live.clone(), node: node.clone() };
+    tasks.spawn(blocking);
+    let admin = Admin {
+        store: store.clone(),
+        block_lists: block_lists.clone(),
+        cluster: cluster.clone(),
+        live: live.clone(),
+        node: node.clone(),
+    };
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));
     let api = Api {
         store: store.clone(),
+        block_lists,
         cluster: cluster.clone(),
         node,
         dashboard: config.dashboard,

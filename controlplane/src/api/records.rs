@@ -167,16 +167,16 @@ fn refusal(error: &StoreError) -> Response {
     }
 }
 
-fn invalid_arguments(messages: &[String]) -> Response {
+pub(super) fn invalid_arguments(messages: &[String]) -> Response {
     error_reply(StatusCode::BAD_REQUEST, "invalid arguments", messages)
 }
 
-fn invalid_input(message: String) -> Response {
+pub(super) fn invalid_input(message: String) -> Response {
     error_reply(StatusCode::BAD_REQUEST, "invalid input", &[message])
 }
 
 /// A body's fields. Keys match without case, as existing nodes read them.
-fn fields(body: &[u8]) -> Result<Map<String, Value>, Box<Response>> {
+pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Box<Response>> {
     match serde_json::from_slice::<Map<String, Value>>(body) {
         Ok(map) => Ok(map.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect()),
         Err(error) => Err(Box::new(invalid_input(error.to_string()))),

@@ -60,7 +60,10 @@ impl ListEntry {
             Some((scheme, _)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
                 let url = Url::parse(text).map_err(|error| format!("has `{text}`, which is no URL: {error}"))?;
                 if !url.username().is_empty() || url.password().is_some() {
-                    return Err(format!("has a name or password in a URL of {}; these would be shown in status", url.host_str().unwrap_or_default()));
+                    return Err(format!(
+                        "has a name or password in a URL of {}; these would be shown in status",
+                        url.host_str().unwrap_or_default()
+                    ));
                 }
                 ListPlace::Url(url)
             }
@@ -121,7 +124,8 @@ mod tests {
         let lists = checked(text).unwrap();
         assert_eq!(lists.refresh, HOUR * 6);
         let shown: Vec<_> = lists.lists.iter().map(ToString::to_string).collect();
-        let expected = ["ads.txt", "/var/lists/b", "allow:good.txt", "allow:HTTPS://Lists.example/a b", "allow:ads.txt"];
+        let expected =
+            ["ads.txt", "/var/lists/b", "allow:good.txt", "allow:HTTPS://Lists.example/a b", "allow:ads.txt"];
         assert_eq!(shown, expected);
         assert_eq!(lists.lists[0].place, ListPlace::File("/etc/dnsplane/ads.txt".into()));
         assert_eq!(lists.lists[1].place, ListPlace::File("/var/lists/b".into()));

@@ -4,8 +4,8 @@ use super::{Shown, Updates, WARNING};
 use crate::{
     cluster,
     config::{
-        self, BlockLists, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings, Understood,
-        UnknownKey, save,
+        self, BlockLists, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings,
+        Understood, UnknownKey, save,
     },
     store::Store,
 };
