@@ -8,12 +8,13 @@ use crate::{
     config::{Config, Loaded, RecordsSource},
     dashboard::Sessions,
     live::Live,
-    publisher::{Planes, Publisher},
+    publisher::{Planes, Publisher, Resources},
     sockets,
     status::{Listeners, Node},
     store::{Opening, Store},
 };
 use anyhow::Context;
+use dnsplane_proto::Upstreams;
 use sd_notify::NotifyState;
 use std::{
     net::SocketAddr,
@@ -24,6 +25,7 @@ use std::{
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
     task::JoinSet,
 };
 use tokio_stream::wrappers::UnixListenerStream;
@@ -53,10 +55,13 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     let (block_lists, blocking) =
         BlockLists::open(&config.folder, updates.block_lists, live.clone(), shutdown.clone()).await;
     let planes = Planes::default();
-    let node = Node::new(store.clone(), planes.clone(), doors.listeners(&config));
+    // Nobody has them configured yet.
+    let (_upstreams, upstreams) = watch::channel(Arc::<Upstreams>::default());
+    let resources = Resources::follow(updates.answering, upstreams, block_lists.merged());
+    let node = Node::new(store.clone(), planes.clone(), resources.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
-    let publisher = Publisher::service(store.clone(), updates.answering, planes, shutdown.clone());
+    let publisher = Publisher { store: store.clone(), resources, planes, shutdown: shutdown.clone() }.service();
     tasks.spawn(blocking);
     let admin = Admin {
         store: store.clone(),

@@ -1,7 +1,7 @@
 //! What this node says of itself, over REST and to dnsplanectl alike.
 
 use crate::{
-    publisher::{GenerationJson, PlaneStatus, Planes},
+    publisher::{GenerationJson, PlaneStatus, Planes, Resources},
     store::{MirrorStatus, Store},
 };
 use serde::Serialize;
@@ -15,6 +15,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct Node {
     store: Store,
     planes: Planes,
+    resources: Resources,
     started: Instant,
     listeners: Arc<Listeners>,
 }
@@ -40,6 +41,10 @@ pub struct ServerStatus {
     ready: bool,
     records: usize,
     generation: GenerationJson,
+    /// What data planes should serve beside these records.
+    settings: Option<GenerationJson>,
+    upstream_servers: Option<GenerationJson>,
+    block_list: Option<GenerationJson>,
     content_hash: String,
     records_file: MirrorStatus,
     data_planes: Vec<PlaneStatus>,
@@ -90,8 +95,8 @@ struct TuiClient {
 
 impl Node {
     /// Reads from these.
-    pub fn new(store: Store, planes: Planes, listeners: Listeners) -> Self {
-        Self { store, planes, started: Instant::now(), listeners: Arc::new(listeners) }
+    pub fn new(store: Store, planes: Planes, resources: Resources, listeners: Listeners) -> Self {
+        Self { store, planes, resources, started: Instant::now(), listeners: Arc::new(listeners) }
     }
 
     /// The `server status` document. `problems` holds what the caller knows besides.
@@ -109,12 +114,17 @@ impl Node {
         let of_planes = of_planes.filter(|(_, text)| !text.is_empty());
         problems.extend(of_planes.map(|(follower, text)| format!("data plane {follower}: {text}")));
         problems.extend(Some(records_file.problem.clone()).filter(|text| !text.is_empty()));
+        let [settings, upstream_servers, block_list] =
+            self.resources.generations().map(|generation| generation.map(GenerationJson::from));
         ServerStatus {
             version: VERSION,
             uptime_seconds: self.started.elapsed().as_secs(),
             ready: self.dns_ready(),
             records: view.records.len(),
             generation: view.generation.into(),
+            settings,
+            upstream_servers,
+            block_list,
             content_hash: view.records.hash().to_string(),
             records_file,
             data_planes,

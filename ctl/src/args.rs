@@ -3,9 +3,11 @@
 //! A line typed at the prompt ([`PromptLine`]) and the words after `dnsplanectl` ([`Cli`]) share [`Line`], so that what
 //! works in one place works in the other.
 
+mod adblock;
 mod cluster;
 mod server;
 
+pub(crate) use adblock::AdblockCommand;
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
 pub(crate) use server::{ServerCommand, Setting};
 
@@ -99,6 +101,9 @@ pub(crate) enum Context {
     /// Local DNS records.
     #[command(subcommand, visible_alias = "records")]
     Record(RecordCommand),
+    /// Names that are blocked.
+    #[command(subcommand)]
+    Adblock(AdblockCommand),
     /// This node and its peers.
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -42,6 +42,25 @@ pub enum Transport {
     Udp,
     /// A stream: up to 65,535 octets.
     Tcp,
+    /// The same, encrypted (RFC 7858).
+    Tls,
+    /// A request of HTTP, encrypted (RFC 8484).
+    Https,
+    /// A stream of QUIC, encrypted (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// Nobody on the way can read it; so its length should not tell much either (RFC 7830).
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Https | Self::Quic)
+    }
+
+    /// A connection that a client keeps open between queries, and may ask for how long (RFC 7828). Over QUIC and HTTPS that
+    /// is the business of these protocols (RFC 9250 §5.5.2).
+    pub(crate) fn is_kept_open(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
 }
 
 /// Who asks, and how.
@@ -145,10 +164,10 @@ fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snap
     let (rules, transport) = (&snapshot.rules, asker.transport);
     let mut encoder = Encoder::new(reply, header, query.question.wire);
     let limit = match (transport, query.edns) {
-        (Transport::Tcp, _) => MAX_TCP,
         (Transport::Udp, None) => usize::from(PLAIN_UDP),
         // Sizes below 512 mean 512 (RFC 6891 §6.2.3).
         (Transport::Udp, Some(edns)) => usize::from(edns.payload.max(PLAIN_UDP).min(rules.max_udp_payload)),
+        _ => MAX_TCP,
     };
     encoder.limit(limit, query.edns.as_ref(), asker, rules);
     if query.edns.is_some_and(|edns| edns.version > 0) {

@@ -43,6 +43,12 @@ counters! {
     udp_queries,
     /// … over TCP.
     tcp_queries,
+    /// … over TLS.
+    dot_queries,
+    /// … over HTTPS.
+    doh_queries,
+    /// … over QUIC.
+    doq_queries,
     /// Answered from local records, negative answers included.
     answered_local,
     /// Answered because the name means the same everywhere, or because the question was about this server.
@@ -89,12 +95,22 @@ counters! {
     send_errors,
     /// TCP connections accepted.
     tcp_connections,
-    /// TCP connections closed at once: too many, in all or of one client, and none of them idle.
+    /// … of DNS over TLS.
+    dot_connections,
+    /// … of DNS over HTTPS.
+    doh_connections,
+    /// QUIC connections accepted.
+    doq_connections,
+    /// Connections of any kind closed at once: too many, in all or of one client, and none of them idle.
     tcp_rejected,
-    /// TCP connections that were closed because they were idle and others needed their place.
+    /// Connections that were closed because they were idle and others needed their place.
     tcp_evicted,
-    /// TCP connections closed because the client did not read, or did not finish its query.
+    /// Connections closed because the client did not read, or did not finish its query.
     tcp_timeouts,
+    /// TLS and QUIC handshakes that failed or took too long.
+    handshakes_failed,
+    /// HTTP requests that were no DNS queries.
+    http_refused,
 }
 
 /// Names and values.

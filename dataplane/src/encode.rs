@@ -168,7 +168,7 @@ impl<'a> Encoder<'a> {
     pub(crate) fn finish(self, rcode: Rcode) -> bool {
         let code = rcode as u16;
         if let Some(opt) = &self.opt {
-            opt.write(self.out, rcode);
+            opt.write(self.out, self.out.len() - self.start, rcode);
         }
         let header = &mut self.out[self.start..self.start + HEADER];
         header[2] |= u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1;

@@ -220,7 +220,8 @@ mod tests {
                 dnssec_ok: true,
                 cookie: None,
                 keepalive: false,
-                wants_identity: false
+                wants_identity: false,
+                padding: false
             })
         );
         assert_eq!((query.header.opcode(), query.header.is_response()), (0, false));

@@ -1,4 +1,4 @@
-//! Records and settings → bodies of transfer parts, each at most [`MAX_PART`] octets, with their checksum.
+//! Records → bodies of transfer parts, each at most [`MAX_PART`] octets, with their checksum.
 
 use crate::{
     record::{reverse, wire_owner},
@@ -104,11 +104,6 @@ impl<F: FnMut(Bytes) -> Result<(), Gone>> Parts<F> {
 /// The receiver of parts is no longer there.
 #[derive(Debug)]
 pub(super) struct Gone;
-
-/// The checksum of a resource that fits one part.
-pub(super) fn end_of_single(body: &[u8]) -> pb::End {
-    pb::End { sha256: Sha256::digest(body).to_vec().into(), count: 1 }
-}
 
 /// The address of which PTR records of this name give the name.
 fn address(name: &str, kind: RecordType) -> Option<IpAddr> {

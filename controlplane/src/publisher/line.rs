@@ -1,56 +1,42 @@
 //! One data plane's connection: what it serves, what is on its way, what comes next.
 
 use super::{
-    HELLO_WITHIN,
-    encode::{self, Gone, Parts},
-    planes::{Place, Planes},
+    HELLO_WITHIN, Publisher,
+    ask::{Question, Waiting},
+    encode::{Gone, Parts},
+    planes::Place,
+    resources::{Numbered, Resources},
+    standing::Standings,
 };
 use crate::store::{Store, View};
 use bytes::Bytes;
 use dnsplane_proto::{
-    Generation, Settings,
+    Generation,
     pb::feed::{
         Begin, Current, FromFollower, FromPublisher, Hello, Outcome, Part, Resource, from_follower,
         from_publisher::Message as Out, outcome::Kind,
     },
 };
-use prost::Message;
-use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
 };
 use tonic::{Status, Streaming};
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 /// Sets in a difference beyond which everything is sent: applying that many one by one costs a data plane more.
 const MAX_TOUCHED: usize = 100_000;
-/// Pause after a data plane refused something, so that a misunderstanding does not spin.
-const AFTER_REFUSAL: Duration = Duration::from_secs(1);
-
-/// Where one resource stands on one data plane.
-#[derive(Default)]
-struct Standing {
-    held: Option<Generation>,
-    under_way: Option<Generation>,
-    not_before: Option<Instant>,
-}
-
-impl Standing {
-    /// Whether to send this generation now.
-    fn wants(&self, newest: Generation) -> bool {
-        self.under_way.is_none() && self.held != Some(newest) && self.not_before.is_none_or(|at| at <= Instant::now())
-    }
-}
 
 /// The connection.
 pub(super) struct Line {
     out: mpsc::Sender<Result<FromPublisher, Status>>,
     store: Store,
     place: Place,
-    records: Standing,
-    settings: Standing,
+    standings: Standings,
+    waiting: Waiting,
+    /// Why it refuses which resource.
+    refusals: BTreeMap<i32, String>,
 }
 
 impl Line {
@@ -58,9 +44,7 @@ impl Line {
     pub(super) async fn serve(
         mut inbound: Streaming<FromFollower>,
         out: mpsc::Sender<Result<FromPublisher, Status>>,
-        store: Store,
-        settings: watch::Receiver<Arc<Settings>>,
-        planes: Planes,
+        publisher: Publisher,
     ) {
         let hello = match timeout(HELLO_WITHIN, inbound.message()).await {
             Ok(Ok(Some(FromFollower { message: Some(from_follower::Message::Hello(hello)) }))) => hello,
@@ -70,46 +54,56 @@ impl Line {
                 return;
             }
         };
-        let Hello { follower, version, held } = hello;
-        let Some(place) = planes.enter(follower, version) else {
+        let Hello { follower, version, held, knows } = hello;
+        let Publisher { store, resources, planes, .. } = publisher;
+        let Some((place, questions)) = planes.enter(follower.clone(), version, !knows.is_empty()) else {
             let _ = out.send(Err(Status::resource_exhausted("too many data planes"))).await;
             return;
         };
-        let mut line = Self { out, store, place, records: Standing::default(), settings: Standing::default() };
+        let standings = Standings::of(&knows);
+        let mut line =
+            Self { out, store, place, standings, waiting: Waiting::default(), refusals: BTreeMap::default() };
+        if !(line.standings.upstreams.known && line.standings.block_list.known) {
+            info!(follower, "this data plane is of an earlier version: it resolves and blocks nothing");
+        }
         for held in held {
             let resource = held.resource();
-            if let (Some(standing), Some(generation)) = (line.standing(resource), held.generation) {
+            if let (Some(standing), Some(generation)) = (line.standings.get(resource), held.generation) {
                 standing.held = Some(generation.into());
             }
         }
         // An error here means that the data plane has gone; it will come back.
-        let _ = line.run(inbound, settings).await;
+        let _ = line.run(inbound, resources, questions).await;
     }
 
     async fn run(
         &mut self,
         mut inbound: Streaming<FromFollower>,
-        mut settings: watch::Receiver<Arc<Settings>>,
+        resources: Resources,
+        mut questions: mpsc::Receiver<Question>,
     ) -> Result<(), Gone> {
+        let Resources { mut settings, mut upstreams, mut block_list } = resources;
         let mut views = self.store.watch();
-        let mut newest = Numbered::of(&settings.borrow_and_update());
         let first_view = Arc::clone(&views.borrow());
         self.check_not_ahead(&first_view);
-        self.greet(&newest, &first_view).await?;
         loop {
-            self.send_settings(&newest).await?;
+            self.bring(Resource::Settings, &mut settings).await?;
+            self.bring(Resource::Upstreams, &mut upstreams).await?;
             let view = Arc::clone(&views.borrow_and_update());
             self.send_records(&view).await?;
-            let retry = [self.records.not_before, self.settings.not_before].into_iter().flatten().min();
+            // Last: the others are what queries wait for.
+            self.bring(Resource::BlockList, &mut block_list).await?;
+            let retry = self.standings.next_try();
             tokio::select! {
                 changed = views.changed() => changed.map_err(|_| Gone)?,
-                changed = settings.changed() => {
-                    changed.map_err(|_| Gone)?;
-                    newest = Numbered::of(&settings.borrow_and_update());
-                }
-                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {
-                    self.records.not_before.take_if(|at| *at <= Instant::now());
-                    self.settings.not_before.take_if(|at| *at <= Instant::now());
+                changed = settings.changed() => changed.map_err(|_| Gone)?,
+                changed = upstreams.changed() => changed.map_err(|_| Gone)?,
+                changed = block_list.changed() => changed.map_err(|_| Gone)?,
+                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {}
+                Some(question) = questions.recv() => {
+                    if let Some(command) = self.waiting.enter(question) {
+                        self.send(Out::Command(command)).await?;
+                    }
                 }
                 message = inbound.message() => match message {
                     Ok(Some(message)) => self.hear(message),
@@ -120,11 +114,9 @@ impl Line {
     }
 
     /// A data plane cannot be ahead of the store that it got everything from, unless the store went back in time.
-    fn check_not_ahead(&self, view: &View) {
-        let ahead = self
-            .records
-            .held
-            .filter(|held| held.session == view.generation.session && held.number > view.generation.number);
+    fn check_not_ahead(&mut self, view: &View) {
+        let held = self.standings.records.held;
+        let ahead = held.filter(|held| held.session == view.generation.session && held.number > view.generation.number);
         if let Some(held) = ahead {
             let text = format!(
                 "it serves {held}, which this store has not reached ({}): was the store restored from a backup? \
@@ -132,45 +124,52 @@ impl Line {
                 view.generation
             );
             warn!("{text}");
-            self.place.update(|plane| plane.last_refusal = text);
+            self.note_refusal(Resource::Records, Some(text));
         }
     }
 
-    /// Says which resources are new enough as they are.
-    async fn greet(&mut self, settings: &Numbered, view: &View) -> Result<(), Gone> {
-        let newest = [(Resource::Settings, settings.generation), (Resource::Records, view.generation)];
-        for (resource, generation) in newest {
-            let held = self.standing(resource).and_then(|standing| standing.held);
-            if held == Some(generation) {
-                let current = Current { resource: resource.into(), generation: Some(generation.into()) };
-                self.send(Out::Current(current)).await?;
-                self.note_served(resource, generation);
-            }
-        }
-        Ok(())
-    }
-
-    async fn send_settings(&mut self, settings: &Numbered) -> Result<(), Gone> {
-        let Numbered { generation, body } = settings.clone();
-        if !self.settings.wants(generation) {
+    /// Says that what it holds is the newest, once.
+    async fn confirm(&mut self, resource: Resource, newest: Generation) -> Result<(), Gone> {
+        let Some(standing) = self.standings.get(resource) else { return Ok(()) };
+        let holds = standing.held == Some(newest) && standing.under_way.is_none();
+        if !holds || std::mem::replace(&mut standing.confirmed, true) {
             return Ok(());
         }
-        self.settings.under_way = Some(generation);
-        let end = encode::end_of_single(&body);
-        self.send(begin(Resource::Settings, generation, None)).await?;
-        self.count(body.len() as u64, false);
-        self.send(Out::Part(Part { body })).await?;
-        self.send(Out::End(end)).await
+        self.note_served(resource, newest);
+        self.send(Out::Current(Current { resource: resource.into(), generation: Some(newest.into()) })).await
+    }
+
+    /// Sends the newest state of a resource that is one message, if the data plane has another.
+    async fn bring(
+        &mut self,
+        resource: Resource,
+        newest: &mut watch::Receiver<Option<Arc<Numbered>>>,
+    ) -> Result<(), Gone> {
+        let Some(numbered) = newest.borrow_and_update().clone() else { return Ok(()) };
+        let generation = numbered.generation;
+        self.confirm(resource, generation).await?;
+        let Some(standing) = self.standings.get(resource).filter(|standing| standing.wants(generation, Instant::now()))
+        else {
+            return Ok(());
+        };
+        standing.under_way = Some(generation);
+        self.send(begin(resource, generation, None)).await?;
+        self.count(numbered.octets, false);
+        for body in numbered.parts.iter().cloned() {
+            self.send(Out::Part(Part { body })).await?;
+        }
+        self.send(Out::End(numbered.end.clone())).await
     }
 
     async fn send_records(&mut self, view: &Arc<View>) -> Result<(), Gone> {
         let generation = view.generation;
-        if !self.records.wants(generation) {
+        self.confirm(Resource::Records, generation).await?;
+        let standing = &mut self.standings.records;
+        if !standing.wants(generation, Instant::now()) {
             return Ok(());
         }
-        self.records.under_way = Some(generation);
-        let base =
-            self.records.held.filter(|held| held.session == generation.session && held.number < generation.number);
+        standing.under_way = Some(generation);
+        let base = standing.held.filter(|held| held.session == generation.session && held.number < generation.number);
         let touched = base.and_then(|held| Some((held, self.store.touched_since(held.number)?)));
         let (from, touched) = match touched.filter(|(_, touched)| touched.len() <= MAX_TOUCHED) {
             Some((from, touched)) => (Some(from), Some(touched)),
@@ -207,46 +206,49 @@ impl Line {
                 plane.listen_error = report.listen_error;
                 plane.counters = report.counters.into_iter().map(|counter| (counter.name, counter.value)).collect();
             }),
-            // Nothing is asked of data planes yet.
-            Some(from_follower::Message::Hello(_) | from_follower::Message::Reply(_)) | None => {}
+            Some(from_follower::Message::Reply(reply)) => self.waiting.settle(reply),
+            Some(from_follower::Message::Hello(_)) | None => {}
         }
     }
 
     fn hear_outcome(&mut self, outcome: Outcome) {
         let (resource, kind) = (outcome.resource(), outcome.kind());
         let generation = outcome.generation.map(Generation::from);
-        let Some(standing) = self.standing(resource) else { return };
-        standing.under_way = None;
+        let Some(standing) = self.standings.get(resource) else { return };
         if matches!(kind, Kind::Installed | Kind::AlreadyServing) {
-            standing.held = generation;
+            standing.serves(generation);
             if let Some(generation) = generation {
                 self.note_served(resource, generation);
             }
             return;
         }
-        // Whatever it objects to, everything anew is right.
-        standing.held = None;
-        standing.not_before = Some(Instant::now() + AFTER_REFUSAL);
-        warn!(?resource, reason = outcome.reason, "data plane refused a transfer; sending all of it again");
-        self.place.update(|plane| plane.last_refusal = outcome.reason);
-    }
-
-    fn standing(&mut self, resource: Resource) -> Option<&mut Standing> {
-        match resource {
-            Resource::Records => Some(&mut self.records),
-            Resource::Settings => Some(&mut self.settings),
-            Resource::Unspecified | Resource::Upstreams | Resource::BlockList => None,
+        if standing.refuse(&outcome.reason, Instant::now()) {
+            warn!(?resource, reason = outcome.reason, "data plane refused a transfer; sending all of it again");
         }
+        self.note_refusal(resource, Some(outcome.reason));
     }
 
-    fn note_served(&self, resource: Resource, generation: Generation) {
-        self.place.update(|plane| match resource {
-            Resource::Records => {
-                plane.records = Some(generation);
-                plane.last_refusal.clear();
-            }
-            _ => plane.settings = Some(generation),
+    /// Shows what is refused at present; once something is served, why it was refused before concerns nobody.
+    fn note_refusal(&mut self, resource: Resource, reason: Option<String>) {
+        match reason {
+            Some(reason) => self.refusals.insert(resource as i32, reason),
+            None => self.refusals.remove(&(resource as i32)),
+        };
+        let text = self.refusals.values().map(String::as_str).collect::<Vec<_>>().join("; ");
+        self.place.update(|plane| plane.last_refusal = text);
+    }
+
+    fn note_served(&mut self, resource: Resource, generation: Generation) {
+        self.place.update(|plane| {
+            let served = match resource {
+                Resource::Records => &mut plane.records,
+                Resource::Upstreams => &mut plane.upstream_servers,
+                Resource::BlockList => &mut plane.block_list,
+                Resource::Settings | Resource::Unspecified => &mut plane.settings,
+            };
+            *served = Some(generation);
         });
+        self.note_refusal(resource, None);
     }
 
     fn count(&self, bytes: u64, delta: bool) {
@@ -267,20 +269,4 @@ fn message(content: Out) -> FromPublisher {
 
 fn begin(resource: Resource, generation: Generation, from: Option<Generation>) -> Out {
     Out::Begin(Begin { resource: resource.into(), generation: Some(generation.into()), from: from.map(Into::into) })
-}
-
-/// Settings as they are sent, numbered by their content, so that a restart with the same configuration sends nothing.
-#[derive(Clone)]
-struct Numbered {
-    generation: Generation,
-    body: Bytes,
-}
-
-impl Numbered {
-    fn of(settings: &Settings) -> Self {
-        let body = Bytes::from(dnsplane_proto::pb::feed::Settings::from(settings.clone()).encode_to_vec());
-        let digest = Sha256::digest(&body);
-        let session = digest.iter().take(8).fold(0, |session, octet| session << 8 | u64::from(*octet));
-        Self { generation: Generation { session, number: 1 }, body }
-    }
 }

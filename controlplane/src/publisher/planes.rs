@@ -1,5 +1,6 @@
 //! What we know of each connected data plane.
 
+use super::ask::{MAX_WAITING, Question};
 use dnsplane_proto::Generation;
 use serde::{Serialize, Serializer};
 use std::{
@@ -7,6 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
+use tokio::sync::mpsc;
 use tracing::info;
 
 /// Data planes kept in the table; more than a machine could sensibly run.
@@ -25,6 +27,12 @@ pub struct PlaneStatus {
     /// Settings that it serves.
     #[serde(serialize_with = "generation")]
     pub settings: Option<Generation>,
+    /// Upstreams that it asks.
+    #[serde(serialize_with = "generation")]
+    pub upstream_servers: Option<Generation>,
+    /// The block list that it obeys.
+    #[serde(serialize_with = "generation")]
+    pub block_list: Option<Generation>,
     /// How long it has been connected.
     #[serde(rename = "connected_seconds", serialize_with = "seconds")]
     pub since: Instant,
@@ -40,7 +48,7 @@ pub struct PlaneStatus {
     pub transfers_delta: u64,
     /// Octets of both.
     pub bytes_sent: u64,
-    /// Why it refused the last transfer of records; empty once one was installed.
+    /// Why it refused the last transfer; empty once one of the same resource was installed.
     pub last_refusal: String,
 }
 
@@ -58,7 +66,13 @@ pub struct Planes(Arc<Mutex<Table>>);
 #[derive(Default)]
 struct Table {
     next: u64,
-    planes: BTreeMap<u64, PlaneStatus>,
+    planes: BTreeMap<u64, Plane>,
+}
+
+struct Plane {
+    status: PlaneStatus,
+    /// Where questions go in; `None`: it takes none.
+    door: Option<mpsc::Sender<Question>>,
 }
 
 /// A place in the table for as long as a data plane is connected.
@@ -70,17 +84,31 @@ pub(super) struct Place {
 impl Planes {
     /// All connected data planes.
     pub fn list(&self) -> Vec<PlaneStatus> {
-        self.with(|table| table.planes.values().cloned().collect())
+        self.with(|table| table.planes.values().map(|plane| plane.status.clone()).collect())
     }
 
-    /// Enters a data plane; `None` if there are too many.
-    pub(super) fn enter(&self, follower: String, version: String) -> Option<Place> {
+    /// Where each takes questions, if it does.
+    pub(super) fn doors(&self) -> Vec<(String, Option<mpsc::Sender<Question>>)> {
+        let door = |plane: &Plane| (plane.status.follower.clone(), plane.door.clone());
+        self.with(|table| table.planes.values().map(door).collect())
+    }
+
+    /// Enters a data plane, and says where its questions come out; `None` if there are too many.
+    pub(super) fn enter(
+        &self,
+        follower: String,
+        version: String,
+        takes_questions: bool,
+    ) -> Option<(Place, mpsc::Receiver<Question>)> {
         info!(follower, version, "data plane connected");
-        let plane = PlaneStatus {
+        let (door, questions) = mpsc::channel(MAX_WAITING);
+        let status = PlaneStatus {
             follower,
             version,
             records: None,
             settings: None,
+            upstream_servers: None,
+            block_list: None,
             since: Instant::now(),
             listening: Vec::new(),
             listen_error: String::new(),
@@ -95,8 +123,8 @@ impl Planes {
                 return None;
             }
             table.next += 1;
-            table.planes.insert(table.next, plane);
-            Some(Place { planes: self.clone(), key: table.next })
+            table.planes.insert(table.next, Plane { status, door: takes_questions.then_some(door) });
+            Some((Place { planes: self.clone(), key: table.next }, questions))
         })
     }
 
@@ -108,14 +136,14 @@ impl Planes {
 impl Place {
     /// Changes what is known of this data plane.
     pub(super) fn update(&self, change: impl FnOnce(&mut PlaneStatus)) {
-        self.planes.with(|table| table.planes.get_mut(&self.key).map(change));
+        self.planes.with(|table| table.planes.get_mut(&self.key).map(|plane| change(&mut plane.status)));
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(plane) = self.planes.with(|table| table.planes.remove(&self.key)) {
-            info!(follower = plane.follower, "data plane disconnected");
+            info!(follower = plane.status.follower, "data plane disconnected");
         }
     }
 }
