@@ -1,7 +1,7 @@
 //! What the web said last, on our own disk: a start without network has the lists.
 //!
 //! A copy is the list as it came, below a line of ours which says whence it came and what the server called that version. It
-//! is one file, so that list and line belong together whatever happens; to the parser the line is a comment.
+//! is one file, so that list and line belong together whatever happens.
 
 use crate::aside;
 use reqwest::Url;
@@ -43,7 +43,7 @@ pub(in crate::block_list) struct Copies {
     folder: PathBuf,
 }
 
-/// A copy that is there.
+/// A copy that is there; the file stands at the list's first line.
 pub(super) struct Copy {
     pub(super) file: File,
     pub(super) validators: Validators,
@@ -54,6 +54,8 @@ pub(super) struct Copy {
 pub(super) struct NewCopy {
     file: NamedTempFile,
     path: PathBuf,
+    /// Octets of our line.
+    start: u64,
     validators: Validators,
 }
 
@@ -77,10 +79,13 @@ impl Copies {
         let mut reader = BufReader::new(file);
         // A damaged line costs one more transfer, no more.
         let read = reader.by_ref().take(MAX_LINE).read_line(&mut line);
-        let line = read.ok().and_then(|_| serde_json::from_str::<Line>(line.strip_prefix(LINE)?).ok());
-        let Some(line) = line.filter(|line| line.url == url.as_str()) else { return Ok(None) };
+        let line = read.ok().and_then(|length| {
+            let line = serde_json::from_str::<Line>(line.strip_prefix(LINE)?).ok()?;
+            Some((line, length as u64))
+        });
+        let Some((line, length)) = line.filter(|(line, _)| line.url == url.as_str()) else { return Ok(None) };
         let mut file = reader.into_inner();
-        file.seek(SeekFrom::Start(0))?;
+        file.seek(SeekFrom::Start(length))?;
         Ok(Some(Copy { file, validators: line.validators, fetched }))
     }
 
@@ -97,7 +102,8 @@ impl Copies {
         let mut file = aside::create(&path)?;
         let line = Line { url: url.as_str().to_owned(), validators };
         writeln!(file, "{LINE}{}", serde_json::to_string(&line)?)?;
-        Ok(NewCopy { file, path, validators: line.validators })
+        let start = file.as_file().metadata()?.len();
+        Ok(NewCopy { file, path, start, validators: line.validators })
     }
 
     /// Removes copies that belong to none of these, and what interrupted runs left.
@@ -130,9 +136,11 @@ impl NewCopy {
         self.file.write_all(octets)
     }
 
-    /// The same file, to be read from its start.
-    pub(super) fn reopen(&mut self) -> io::Result<File> {
-        self.file.reopen()
+    /// The list, to be read from its start.
+    pub(super) fn reopen(&self) -> io::Result<File> {
+        let mut file = self.file.reopen()?;
+        file.seek(SeekFrom::Start(self.start))?;
+        Ok(file)
     }
 
     /// Makes it the copy; on disk when this returns.
@@ -167,7 +175,7 @@ mod tests {
         let mut text = String::new();
         copy.file.read_to_string(&mut text).unwrap();
         assert_eq!(copy.validators, validators);
-        assert!(text.starts_with('!') && text.ends_with("\nads.example\n"), "{text}");
+        assert_eq!(text, "ads.example\n");
 
         drop(copies.create(&one, validators).unwrap().file.keep().unwrap());
         copies.sweep([&one].into_iter());
