@@ -54,9 +54,7 @@ pub struct Publisher {
 impl Publisher {
     /// The service, ready to be served.
     pub fn service(self) -> FeedServer<Self> {
-        FeedServer::new(self)
-            .max_decoding_message_size(MAX_INBOUND)
-            .max_encoding_message_size(MAX_PART + (64 << 10))
+        FeedServer::new(self).max_decoding_message_size(MAX_INBOUND).max_encoding_message_size(MAX_PART + (64 << 10))
     }
 }
 

@@ -57,7 +57,8 @@ impl Planes {
     /// Asks all connected data planes at once, and waits for their replies no longer than this.
     pub async fn ask(&self, what: What, within: Duration) -> Vec<Asked> {
         let deadline = Instant::now() + within;
-        let asked: Vec<_> = self.doors().into_iter().map(|(follower, door)| (follower, put(door, what.clone()))).collect();
+        let asked: Vec<_> =
+            self.doors().into_iter().map(|(follower, door)| (follower, put(door, what.clone()))).collect();
         let mut replies = Vec::with_capacity(asked.len());
         for (follower, reply) in asked {
             let reply = match reply {

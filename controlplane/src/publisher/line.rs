@@ -116,8 +116,7 @@ impl Line {
     /// A data plane cannot be ahead of the store that it got everything from, unless the store went back in time.
     fn check_not_ahead(&mut self, view: &View) {
         let held = self.standings.records.held;
-        let ahead =
-            held.filter(|held| held.session == view.generation.session && held.number > view.generation.number);
+        let ahead = held.filter(|held| held.session == view.generation.session && held.number > view.generation.number);
         if let Some(held) = ahead {
             let text = format!(
                 "it serves {held}, which this store has not reached ({}): was the store restored from a backup? \
@@ -149,7 +148,8 @@ impl Line {
         let Some(numbered) = newest.borrow_and_update().clone() else { return Ok(()) };
         let generation = numbered.generation;
         self.confirm(resource, generation).await?;
-        let Some(standing) = self.standings.get(resource).filter(|standing| standing.wants(generation, Instant::now())) else {
+        let Some(standing) = self.standings.get(resource).filter(|standing| standing.wants(generation, Instant::now()))
+        else {
             return Ok(());
         };
         standing.under_way = Some(generation);

@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
         standing.under_way = Some(generation(1));
         assert!(standing.refuse("something else", now), "that is news");
-        assert!(!standing.wants(generation(1), now) && standing.wants(generation(2), now), "what is new is sent at once");
+        assert!(
+            !standing.wants(generation(1), now) && standing.wants(generation(2), now),
+            "what is new is sent at once"
+        );
         standing.serves(Some(generation(2)));
         assert!(!standing.wants(generation(2), now) && standing.wants(generation(3), now));
     }
