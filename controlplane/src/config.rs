@@ -4,10 +4,12 @@
 //! usable values; `diagnose.rs` says what is wrong, where and what to write instead. Existing nodes skip what they do not
 //! understand, which hides mistakes; here a key of the wrong type is an error, and an unknown key a warning.
 
+mod block_lists;
 mod check;
 mod cluster;
 mod default;
 mod diagnose;
+mod doors;
 mod edit;
 mod file;
 mod forwarding;
@@ -25,6 +27,7 @@ mod setting;
 mod tests;
 mod unused;
 
+pub use block_lists::{BlockLists, ListEntry, ListPlace};
 pub(crate) use cluster::can_be_dialled;
 pub use cluster::{Cluster, Discovery, InvalidRecords, SyncPolicy};
 pub use diagnose::{ConfigError, Problem};
@@ -62,6 +65,8 @@ pub struct Config {
     pub dashboard: bool,
     /// Where records come from.
     pub records: RecordsSource,
+    /// Lists of names that are blocked.
+    pub block_lists: BlockLists,
     /// Whether `dnsrecords.json` is indented.
     pub pretty_json: bool,
     /// How we keep in step with peers.

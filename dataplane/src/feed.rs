@@ -250,7 +250,7 @@ impl Follower {
         held.retain(|held| !self.disowned.contains(&held.resource));
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let follower = format!("{}/{}", host.trim(), std::process::id());
-        pb::Hello { follower, version: env!("CARGO_PKG_VERSION").to_owned(), held }
+        pb::Hello { follower, version: env!("CARGO_PKG_VERSION").to_owned(), held, knows: Vec::new() }
     }
 
     fn report(&self) -> pb::Report {
