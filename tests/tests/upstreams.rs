@@ -284,3 +284,62 @@ fn resolver_settings_are_checked_and_take_effect_at_once() {
     let refused = node.ctl(&["server", "set", "upstream_ca_file", "none.pem"]);
     assert!(refused.said().contains("which cannot be read"), "{}", refused.said());
 }
+
+/// A node that serves `zone.` with `www.zone.` at this address, to be asked by others.
+fn server(zone: &str, address: &str) -> Node {
+    let node = Node::start("upstream");
+    node.ctl(&["record", "add", zone, "SOA", "ns", "host", "1", "3600", "600", "86400", "60"]).success();
+    node.ctl(&["record", "add", &format!("www.{zone}"), "A", address]).success();
+    node
+}
+
+/// Waits until a question gets these addresses, or, if there are none, this code.
+#[track_caller]
+fn eventually_gets(node: &mut Node, name: &str, code: u16, addresses: &[&str]) {
+    node.eventually(&format!("{name} gets code {code} and {addresses:?}"), |node| {
+        let reply = node.ask(name, "A");
+        let same = u16::from(reply.code()) == code && reply.values() == addresses;
+        if same { Ok(()) } else { Err(format!("{} {:?}", u16::from(reply.code()), reply.values())) }
+    });
+}
+
+#[test]
+fn a_server_is_asked_from_the_moment_it_is_added_until_it_is_removed() {
+    let (general, corp) = (server("example", "192.0.2.1"), server("corp.example", "10.0.0.1"));
+    let (general_port, corp_port) = (general.dns().port().to_string(), corp.dns().port().to_string());
+    let mut node = Node::start("a");
+    eventually_gets(&mut node, "www.example", 5, &[]);
+    node.ctl(&["dns", "add", "127.0.0.1", &general_port]).success();
+    eventually_gets(&mut node, "www.example", 0, &["192.0.2.1"]);
+    eventually_gets(&mut node, "www.corp.example", 3, &[]);
+    // Split DNS: the name goes to the server that has it for itself, and to nobody else.
+    node.ctl(&["dns", "add", "127.0.0.1", &corp_port, "whitelist:corp.example"]).success();
+    eventually_gets(&mut node, "www.corp.example", 0, &["10.0.0.1"]);
+    let queries = |node: &Node, port: &str| {
+        let health = call(node, "GET", "/dns/upstreams/health", Value::Null).json();
+        let all = health["upstreams"].as_array().cloned().unwrap_or_default();
+        let one = all.into_iter().find(|one| one["name"] == format!("127.0.0.1:{port}"));
+        one.unwrap_or_else(|| panic!("{port} is not there: {health}"))
+    };
+    node.eventually("health tells of both", |node| {
+        let seen = [&general_port, &corp_port].map(|port| queries(node, port));
+        let asked = seen.iter().all(|one| one["queries"].as_u64() > Some(0) && one["last_success_at"].is_string());
+        if asked { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    node.ctl(&["dns", "remove", "127.0.0.1", &general_port]).success();
+    eventually_gets(&mut node, "www.example", 5, &[]);
+    eventually_gets(&mut node, "www.corp.example", 0, &["10.0.0.1"]);
+}
+
+#[test]
+fn the_last_resort_answers_for_general_names_alone() {
+    let last = server("example", "192.0.2.1");
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let silent = nobody.local_addr().expect("an address").port().to_string();
+    let mut node = Plan::new("a")
+        .with(&json!({"fallback_server_ip": "127.0.0.1", "fallback_server_port": last.dns().port().to_string(), "timeout": 1}))
+        .start();
+    eventually_gets(&mut node, "www.example", 0, &["192.0.2.1"]);
+    node.ctl(&["dns", "add", "127.0.0.1", &silent, "whitelist:example"]).success();
+    eventually_gets(&mut node, "www.example", 2, &[]);
+}
