@@ -9,6 +9,7 @@ mod check;
 mod cluster;
 mod default;
 mod diagnose;
+mod doors;
 mod edit;
 mod file;
 mod keys;

@@ -61,6 +61,10 @@ counters! {
     answered_stale,
     /// Answered from what was fetched for this query.
     answered_upstream,
+    /// Queries for which nothing was remembered.
+    cache_misses,
+    /// Answers that were to be renewed: popular and near their end, or past their time.
+    cache_renewals,
     /// Fetched, or being fetched, for a query or to renew what was remembered.
     forwarded,
     /// Replies SERVFAIL: nobody had an answer.
@@ -150,9 +154,12 @@ impl Counters {
             Outcome::Dropped => self.dropped.increment(),
             Outcome::Withheld => self.withheld.increment(),
             Outcome::Replied(replied) => self.count_reply(*replied),
-            Outcome::ToRenew(replied, _) => self.count_reply(*replied),
-            // Counted when there is a reply.
-            Outcome::Unresolved(_) => {}
+            Outcome::ToRenew(replied, _) => {
+                self.cache_renewals.increment();
+                self.count_reply(*replied);
+            }
+            // What it is answered is counted when there is a reply.
+            Outcome::Unresolved(_) => self.cache_misses.increment(),
         }
     }
 

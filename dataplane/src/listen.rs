@@ -4,7 +4,7 @@
 //! An address that cannot be bound does not keep the others from answering; it is tried again each second, and why it
 //! failed is said once in the log and in every report.
 
-mod batch;
+pub(crate) mod batch;
 mod certificate;
 mod desk;
 mod doors;
@@ -16,8 +16,8 @@ mod tcp;
 mod tls;
 mod udp;
 
-use crate::{Cookies, Limiter, counters::Registry, current::Current};
-use desk::{Desk, Fetch, Patience};
+use crate::{Cookies, Limiter, counters::Registry, current::Current, resolve::Engine};
+use desk::{Desk, Fetch, Patience, Waiting};
 use dnsplane_proto::Settings;
 use doors::Doors;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -65,6 +65,7 @@ pub struct Listeners {
     registry: Arc<Registry>,
     cookies: Arc<Cookies>,
     limiter: Arc<Limiter>,
+    engine: Engine,
     desk: Arc<Desk>,
     doors: Doors,
     open: BTreeMap<SocketAddr, Endpoint>,
@@ -74,16 +75,22 @@ pub struct Listeners {
 
 impl Listeners {
     /// Without any socket. `threads` answer on each address.
-    pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>, cookies: Arc<Cookies>) -> Self {
-        let limiter = Arc::new(Limiter::new());
-        // Nothing is resolved: who waits for that is told by the end of its way back.
-        let fetch: Fetch = Arc::new(|_, waiting| drop(waiting));
-        let patience = Patience::default();
-        let desk = Desk::new(current.clone(), &registry, cookies.clone(), limiter.clone(), fetch, patience);
+    pub fn new(
+        threads: usize,
+        current: Arc<Current>,
+        registry: Arc<Registry>,
+        cookies: Arc<Cookies>,
+        limiter: Arc<Limiter>,
+        engine: Engine,
+    ) -> Self {
+        let resolver = engine.clone();
+        let fetch: Fetch = Arc::new(move |wanted, waiting| resolver.resolve(wanted, waiting.map(Waiting::into_client)));
+        let (cache, patience) = (engine.cache().clone(), Patience::default());
+        let desk = Desk::new(current.clone(), &registry, cookies.clone(), limiter.clone(), fetch, cache, patience);
         let (state, _) = watch::channel(Listening::default());
         let doors = Doors::new(desk.clone());
         let (open, pulse) = (BTreeMap::new(), Arc::default());
-        Self { threads, current, registry, cookies, limiter, desk, doors, open, state, pulse }
+        Self { threads, current, registry, cookies, limiter, engine, desk, doors, open, state, pulse }
     }
 
     /// What the sockets are at, now and later.
@@ -196,7 +203,9 @@ impl Listeners {
             sockets.push(udp::bind(bound).map_err(udp_error)?);
         }
         // All sockets are there before the first thread starts, so that the kernel's spreading does not change midway.
-        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter);
+        let start = |socket| {
+            udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter, &self.engine)
+        };
         let workers = sockets.into_iter().map(start).collect::<io::Result<_>>().map_err(udp_error)?;
         let stop = CancellationToken::new();
         let accept = tokio::spawn(tcp::serve(tcp, self.desk.clone(), stop.clone()));
@@ -283,7 +292,7 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
 }
 
 /// Seconds since 1970, as [`Asker::now`](crate::Asker::now) wants them.
-fn now() -> u32 {
+pub(crate) fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }
 

@@ -1,11 +1,15 @@
 //! Wires the parts, and stops them in order.
 
 use crate::{
-    Cookies, Current, Snapshot,
+    Cookies, Current, Limiter, Snapshot,
     counters::Registry,
     feed::{Follower, Installer},
     last_good::{Folder, FolderError, Keeper, LastGood},
     listen::{Listeners, Listening, Pulse},
+    resolve::{
+        Engine,
+        engine::{EngineError, Parts},
+    },
     snapshot::Rules,
 };
 use sd_notify::NotifyState;
@@ -37,6 +41,9 @@ pub enum StartError {
     /// No thread could be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
+    /// What resolves.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The system gave no random octets for the secret of server cookies.
     #[error("cannot draw random numbers")]
     Random(#[source] getrandom::Error),
@@ -61,7 +68,18 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
 
     let registry = Arc::new(Registry::default());
     let cookies = Arc::new(Cookies::random().map_err(StartError::Random)?);
-    let listeners = Listeners::new(options.threads, current.clone(), registry.clone(), cookies);
+    let limiter = Arc::new(Limiter::new());
+    let parts = Parts {
+        current: current.clone(),
+        registry: registry.clone(),
+        cookies: cookies.clone(),
+        limiter: limiter.clone(),
+        settings: settings.clone(),
+    };
+    // What is asked of it before the listeners have ended is still answered.
+    let resolve = CancellationToken::new();
+    let engine = Engine::start(parts, options.threads.div_ceil(2), &resolve)?;
+    let listeners = Listeners::new(options.threads, current.clone(), registry.clone(), cookies, limiter, engine);
     let (listening, pulse) = (listeners.state(), listeners.pulse());
     let installer = Installer::new(current.clone(), settings_sender, settings_generation, keeper);
     let follower = Follower::new(options.feed, installer, registry, listening.clone());
@@ -78,6 +96,7 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
     info!("stopping");
     let stopped = async {
         let _ = listeners.await;
+        resolve.cancel();
         if let Ok(installer) = follower.await {
             // Writes what the copy on disk lacks.
             let _ = tokio::task::spawn_blocking(move || drop(installer)).await;

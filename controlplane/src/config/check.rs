@@ -1,11 +1,11 @@
 //! From the struct that mirrors the file to usable values: defaults, addresses, paths, and what must not be combined.
 
 use super::{
-    Api, Config, RecordsSource, Secret, Severity, Surroundings, block_lists, cluster,
+    Api, Config, RecordsSource, Secret, Severity, Surroundings, block_lists, cluster, doors,
     file::{File, Locations, Source},
     limits, listen, unused,
 };
-use dnsplane_proto::{Doors, MAX_IDENTITY, Resolving, Settings};
+use dnsplane_proto::{MAX_IDENTITY, Resolving, Settings};
 use serde_json::{Map, Value};
 use std::{
     net::SocketAddr,
@@ -39,7 +39,7 @@ pub(super) fn check(
         folder: folder.to_owned(),
         feed_socket: feed_socket.unwrap_or_else(|| folder.join("feed.sock")),
         admin_socket: admin_socket.unwrap_or_else(|| surroundings.admin_socket()),
-        answering: answering(file, &mut complaints),
+        answering: answering(file, folder, &mut complaints),
         api: api(file, &mut complaints),
         dashboard: file.stats_dashboard_enabled.unwrap_or(true),
         records: records(file.file_locations.as_ref(), folder, &mut complaints),
@@ -78,7 +78,7 @@ impl Complaints {
     }
 }
 
-fn answering(file: &File, complaints: &mut Complaints) -> Settings {
+fn answering(file: &File, folder: &Path, complaints: &mut Complaints) -> Settings {
     let port = port(["port", "dns_port"], [&file.port, &file.dns_port], 53, complaints);
     let bind = listen::addresses(file.dns_bind.as_deref().unwrap_or_default(), listen::EVERYWHERE);
     let bind = complaints.or_default("dns_bind", bind);
@@ -100,8 +100,10 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         }
         text => Ok(text.as_bytes()),
     };
+    let listen: Vec<_> = bind.into_iter().map(|address| SocketAddr::new(address, port)).collect();
     Settings {
-        listen: bind.into_iter().map(|address| SocketAddr::new(address, port)).collect(),
+        doors: doors::check(file, &listen, folder, complaints),
+        listen,
         max_udp_payload: complaints.or_default("dns_max_edns_udp_payload", payload),
         refuse_any: file.dns_refuse_any.unwrap_or(false),
         local_records: file.local_records_enabled.unwrap_or(true),
@@ -110,7 +112,6 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         identity: complaints.or_default("dns_identity", identity).into(),
         limits: limits::check(file, complaints),
         resolving: Resolving::default(),
-        doors: Doors::default(),
         blocking_paused_until: 0,
     }
 }

@@ -12,8 +12,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("api_tls_cert", &["\"\""]),
     ("api_tls_key", &["\"\""]),
     ("api_rate_limit_rps", &["0", "0.0"]),
-    ("dot_enabled", &["false"]),
-    ("doh_enabled", &["false"]),
     ("dnssec_validate", &["false"]),
     ("dnssec_validate_strict", &["false"]),
     ("dnssec_sign_enabled", &["false"]),

@@ -14,6 +14,9 @@ const OPTION_HEADER: usize = 4;
 const NSID: u8 = 3;
 const COOKIE: u8 = 10;
 const TCP_KEEPALIVE: u8 = 11;
+const EXTENDED_ERROR: u8 = 15;
+/// An extended error without a text (RFC 8914 §2).
+pub(super) const EXTENDED_ERROR_OCTETS: usize = OPTION_HEADER + 2;
 const PADDING: u8 = 12;
 /// Replies are as long as a multiple of this (RFC 8467 §4.1).
 const PADDED_BLOCK: usize = 468;
@@ -27,6 +30,8 @@ pub(super) struct Opt<'a> {
     /// In units of 100 ms (RFC 7828 §3.1).
     keepalive: Option<u16>,
     identity: Option<&'a [u8]>,
+    /// INFO-CODE (RFC 8914 §2).
+    pub(super) extended_error: Option<u16>,
     padded: bool,
 }
 
@@ -45,7 +50,15 @@ impl<'a> Opt<'a> {
         let identity = rules.identity.as_deref().filter(|_| client.wants_identity);
         // Without encryption it hides nothing (RFC 7830 §6).
         let padded = client.padding && asker.transport.is_encrypted();
-        Self { payload: rules.max_udp_payload, dnssec_ok: client.dnssec_ok, cookie, keepalive, identity, padded }
+        Self {
+            payload: rules.max_udp_payload,
+            dnssec_ok: client.dnssec_ok,
+            cookie,
+            keepalive,
+            identity,
+            extended_error: None,
+            padded,
+        }
     }
 
     /// Without our name, if that would be too long: behind the longest of questions there is room for all options but that.
@@ -65,7 +78,8 @@ impl<'a> Opt<'a> {
     fn options(&self) -> usize {
         let cookie = if self.cookie.is_some() { OPTION_HEADER + CLIENT + SERVER } else { 0 };
         let keepalive = if self.keepalive.is_some() { OPTION_HEADER + 2 } else { 0 };
-        cookie + keepalive + self.identity.map_or(0, |identity| OPTION_HEADER + identity.len())
+        let extended_error = self.extended_error.map_or(0, |_| EXTENDED_ERROR_OCTETS);
+        cookie + keepalive + extended_error + self.identity.map_or(0, |identity| OPTION_HEADER + identity.len())
     }
 
     /// Writes it behind the other `before` octets of the message.
@@ -84,6 +98,10 @@ impl<'a> Opt<'a> {
         if let Some(timeout) = self.keepalive {
             out.extend_from_slice(&[0, TCP_KEEPALIVE, 0, 2]);
             out.extend_from_slice(&timeout.to_be_bytes());
+        }
+        if let Some(code) = self.extended_error {
+            out.extend_from_slice(&[0, EXTENDED_ERROR, 0, 2]);
+            out.extend_from_slice(&code.to_be_bytes());
         }
         if let Some(identity) = self.identity {
             out.extend_from_slice(&[0, NSID]);

@@ -5,11 +5,11 @@
 
 use super::places::Places;
 use crate::{
-    Cookies, Limiter, Snapshot,
+    Cache, Cookies, Limiter, Snapshot,
     answer::{Asker, Known, Outcome, TCP_IDLE, Transport},
     counters::{Counters, Registry},
     current::Current,
-    resolve::Wanted,
+    resolve::{Client, Wanted, WayBack},
 };
 use std::{
     net::IpAddr,
@@ -35,6 +35,14 @@ pub(super) struct Waiting {
     pub(super) address: IpAddr,
     /// Where its reply goes, without a length in front.
     pub(super) way_back: mpsc::Sender<Vec<u8>>,
+}
+
+impl Waiting {
+    /// The same, for whoever resolves.
+    pub(super) fn into_client(self) -> Client {
+        let Self { query, transport, address, way_back } = self;
+        Client { query, transport, address, way_back: WayBack::Stream(way_back) }
+    }
 }
 
 /// Has something fetched, for somebody who waits or to have it ready. Never blocks.
@@ -64,6 +72,7 @@ pub(super) struct Desk {
     cookies: Arc<Cookies>,
     limiter: Arc<Limiter>,
     fetch: Fetch,
+    cache: Arc<Cache>,
     /// Milliseconds within which the resolver replies.
     resolver_timeout: AtomicU64,
     pub(super) places: Arc<Places>,
@@ -87,6 +96,7 @@ impl Desk {
         cookies: Arc<Cookies>,
         limiter: Arc<Limiter>,
         fetch: Fetch,
+        cache: Arc<Cache>,
         patience: Patience,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -95,6 +105,7 @@ impl Desk {
             limiter,
             current,
             fetch,
+            cache,
             resolver_timeout: AtomicU64::new(0),
             counters: registry.register(),
             places: Arc::default(),
@@ -131,7 +142,7 @@ impl Desk {
             address: from.address,
             now: from.now,
             cookies: &self.cookies,
-            known: Known::default(),
+            known: Known { cache: Some(&self.cache), fetched: None },
         };
         let outcome = self.limiter.answer(query, &asker, from.snapshot, reply);
         counts.count(&outcome);

@@ -20,7 +20,7 @@ async fn start_with(patience: Patience) -> (SocketAddr, Arc<Registry>, Cancellat
     let registry = Arc::new(Registry::default());
     let current = Arc::new(Current::new(Snapshot::empty()));
     let cookies = Arc::new(Cookies::with_secret([0; 16]));
-    let desk = Desk::new(current, &registry, cookies, Arc::default(), Arc::new(|_, _| {}), patience);
+    let desk = Desk::new(current, &registry, cookies, Arc::default(), Arc::new(|_, _| {}), Arc::default(), patience);
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
     tokio::spawn(serve(listener, desk.clone(), stop.clone()));
