@@ -5,6 +5,7 @@
 
 mod adblock;
 mod records;
+mod servers;
 
 use crate::{
     block_list::BlockLists,
@@ -14,6 +15,7 @@ use crate::{
     record::json,
     status::{Build, Node},
     store::Store,
+    upstreams::Servers,
 };
 use axum::{
     Router,
@@ -41,6 +43,8 @@ pub struct Api {
     pub block_lists: BlockLists,
     /// The cluster, for its status.
     pub cluster: Cluster,
+    /// Upstream servers.
+    pub servers: Servers,
     /// This node's status.
     pub node: Node,
     /// Whether `/stats/dashboard/…` is there (`stats_dashboard_enabled`).
@@ -60,6 +64,7 @@ impl Api {
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
             .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
+            .merge(servers::routes())
             .merge(adblock::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))

@@ -5,10 +5,12 @@
 
 mod adblock;
 mod cluster;
+mod dns;
 mod server;
 
 pub(crate) use adblock::AdblockCommand;
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
+pub(crate) use dns::{ChangedServer, DnsCommand, GoneServer, Keys as ServerKeys, NewServer, Transport};
 pub(crate) use server::{ServerCommand, Setting};
 
 use clap::{Args, Parser, Subcommand};
@@ -101,6 +103,9 @@ pub(crate) enum Context {
     /// Local DNS records.
     #[command(subcommand, visible_alias = "records")]
     Record(RecordCommand),
+    /// Upstream servers, which are asked for names that are not ours.
+    #[command(subcommand)]
+    Dns(DnsCommand),
     /// Names that are blocked.
     #[command(subcommand)]
     Adblock(AdblockCommand),

@@ -2,6 +2,7 @@
 
 mod adblock;
 mod cluster;
+mod dns;
 mod record;
 mod server;
 
@@ -51,6 +52,7 @@ impl From<&Failure> for Exit {
 pub(crate) async fn run(socket: &Path, context: Context, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match context {
         Context::Record(command) => record::run(socket, command, out).await,
+        Context::Dns(command) => dns::run(socket, command, out).await,
         Context::Adblock(command) => adblock::run(socket, command, out).await,
         Context::Cluster(command) => cluster::run(socket, command, out).await,
         Context::Server(command) => server::run(socket, command, out).await,

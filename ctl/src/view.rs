@@ -7,6 +7,7 @@ mod adblock;
 mod cluster;
 mod config;
 mod conflicts;
+mod dns;
 mod peers;
 mod server;
 
@@ -14,6 +15,7 @@ pub(crate) use adblock::{block_lists, blocked};
 pub(crate) use cluster::cluster;
 pub(crate) use config::config;
 pub(crate) use conflicts::conflicts;
+pub(crate) use dns::dns;
 pub(crate) use server::server;
 
 use serde_json::{Map, Value};

@@ -124,7 +124,7 @@ async fn pause(State(api): State<Api>, ConnectInfo(from): From, body: Bytes) -> 
     };
     match fields.get("minutes").and_then(Value::as_u64).filter(|minutes| *minutes > 0) {
         Some(minutes) => done(StatusCode::OK, "adblock paused", api.block_lists.pause(minutes, by(from)).await),
-        None => invalid_input("`minutes` must be a whole number above 0".to_owned()),
+        None => invalid_input(vec!["`minutes` must be a whole number above 0".to_owned()]),
     }
 }
 
@@ -196,5 +196,5 @@ fn names(query: &Map<String, Value>, body: &[u8]) -> Result<Vec<String>, Box<Res
 }
 
 fn not_text(key: &str, value: &Value) -> Box<Response> {
-    Box::new(invalid_input(format!("`{key}` must be text, not {value}")))
+    Box::new(invalid_input(vec![format!("`{key}` must be text, not {value}")]))
 }

@@ -7,6 +7,7 @@ mod adblock;
 mod cluster;
 mod commands;
 mod dig;
+mod dns;
 mod fake;
 mod server;
 mod support;
