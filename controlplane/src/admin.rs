@@ -1,15 +1,20 @@
 //! The gRPC service behind dnsplanectl: domain calls in, messages out.
 
+mod adblock;
 mod peers;
 mod records;
+mod servers;
 mod settings;
 
 use crate::{
+    block_list::BlockLists,
+    blocking::beside,
     cluster::{Cluster, Outcome, Pulled},
     live::Live,
     record::json,
     status::Node,
     store::{ConflictJson, Edit, Edited, Restoration, Store, StoreError},
+    upstreams::{Edit as ServersEdit, Servers},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};
 use serde::Serialize;
@@ -24,10 +29,14 @@ const OUTBOUND_QUEUE: usize = 256;
 pub struct Admin {
     /// The records.
     pub store: Store,
+    /// Names that are blocked.
+    pub block_lists: BlockLists,
     /// The cluster.
     pub cluster: Cluster,
     /// The settings.
     pub live: Live,
+    /// Upstream servers.
+    pub servers: Servers,
     /// This node's status.
     pub node: Node,
 }
@@ -65,6 +74,7 @@ impl Admin {
 impl admin_server::Admin for Admin {
     type ListRecordsStream = ReceiverStream<Result<pb::Record, Status>>;
     type CheckRecordsStream = ReceiverStream<Result<pb::Problem, Status>>;
+    type AdblockDomainsStream = ReceiverStream<Result<pb::AdblockNames, Status>>;
 
     async fn add_record(&self, request: Request<pb::RecordEdit>) -> Result<Response<pb::EditReply>, Status> {
         let actor = actor(&request);
@@ -101,6 +111,27 @@ impl admin_server::Admin for Admin {
                 value: record.value().to_owned(),
             })
         }))
+    }
+
+    async fn adblock_edit(&self, request: Request<pb::AdblockEdit>) -> Result<Response<pb::SettingsReply>, Status> {
+        let by = actor(&request);
+        self.edit_block_lists(request.into_inner(), by).await
+    }
+
+    async fn adblock_lists(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        let lists = self.block_lists.clone();
+        document(&beside(move || lists.sources()).await)
+    }
+
+    async fn adblock_domains(
+        &self,
+        request: Request<pb::AdblockFilter>,
+    ) -> Result<Response<Self::AdblockDomainsStream>, Status> {
+        Ok(self.blocked_names(request.into_inner().contains))
+    }
+
+    async fn adblock_check(&self, request: Request<pb::AdblockName>) -> Result<Response<pb::Document>, Status> {
+        document(&self.block_lists.explain(&request.into_inner().name).map_err(adblock::status)?)
     }
 
     async fn cluster_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
@@ -203,7 +234,43 @@ impl admin_server::Admin for Admin {
     }
 
     async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
-        document(&self.node.server_status(Vec::new()))
+        document(&self.node.server_status(self.servers.problems().await))
+    }
+
+    async fn dns_servers(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        document(&self.servers.listing().await)
+    }
+
+    async fn dns_server_add(&self, request: Request<pb::ServerEdit>) -> Result<Response<pb::ServersReply>, Status> {
+        let by = actor(&request);
+        let patch = servers::patch(request.into_inner().keys)?;
+        self.edit_servers(ServersEdit::Add(patch), by).await
+    }
+
+    async fn dns_server_update(&self, request: Request<pb::ServerEdit>) -> Result<Response<pb::ServersReply>, Status> {
+        let by = actor(&request);
+        let pb::ServerEdit { which, keys } = request.into_inner();
+        let edit = ServersEdit::Update(which.unwrap_or_default().into(), servers::patch(keys)?);
+        self.edit_servers(edit, by).await
+    }
+
+    async fn dns_server_remove(
+        &self,
+        request: Request<pb::ServerSelection>,
+    ) -> Result<Response<pb::ServersReply>, Status> {
+        let by = actor(&request);
+        self.edit_servers(ServersEdit::Remove(request.into_inner().into()), by).await
+    }
+
+    async fn dns_servers_clear(
+        &self,
+        request: Request<pb::ClearRequest>,
+    ) -> Result<Response<pb::ServersReply>, Status> {
+        self.edit_servers(ServersEdit::Clear, actor(&request)).await
+    }
+
+    async fn dns_servers_load(&self, _: Request<pb::LoadRequest>) -> Result<Response<pb::ServersReply>, Status> {
+        servers::reply(self.servers.load().await)
     }
 }
 

@@ -3,15 +3,19 @@
 //! Paths, keys and codes are those of existing nodes, so that scripts go on working: errors are
 //! `{"error": "…", "messages": […]}`, bodies end with a newline, adding what is there already is a 201.
 
+mod adblock;
 mod records;
+mod servers;
 
 use crate::{
+    block_list::BlockLists,
     cluster::Cluster,
     config::Secret,
     dashboard::{self, Sessions},
     record::json,
     status::{Build, Node},
     store::Store,
+    upstreams::Servers,
 };
 use axum::{
     Router,
@@ -35,8 +39,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub struct Api {
     /// The records.
     pub store: Store,
+    /// Names that are blocked.
+    pub block_lists: BlockLists,
     /// The cluster, for its status.
     pub cluster: Cluster,
+    /// Upstream servers.
+    pub servers: Servers,
     /// This node's status.
     pub node: Node,
     /// Whether `/stats/dashboard/…` is there (`stats_dashboard_enabled`).
@@ -56,6 +64,8 @@ impl Api {
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
             .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
+            .merge(servers::routes())
+            .merge(adblock::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))
             .layer(middleware::from_fn(bound_time))

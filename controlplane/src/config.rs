@@ -9,14 +9,17 @@ mod check;
 mod cluster;
 mod default;
 mod diagnose;
+mod doors;
 mod edit;
 mod file;
+mod forwarding;
 mod keys;
 mod limits;
 mod listen;
 mod locate;
 mod places;
 mod read;
+mod resolving;
 pub(crate) mod save;
 mod secret;
 mod setting;
@@ -30,10 +33,13 @@ pub use cluster::{Cluster, Discovery, InvalidRecords, SyncPolicy};
 pub use diagnose::{ConfigError, Problem};
 pub use locate::Surroundings;
 pub use places::Position;
+pub use resolving::Probing;
 pub use secret::Secret;
 pub use setting::{Change, Setting, UnknownKey};
 
-use dnsplane_proto::Settings;
+use crate::upstreams;
+use bytes::Bytes;
+use dnsplane_proto::{Server, Settings};
 use serde_json::{Map, Value};
 use std::{
     net::SocketAddr,
@@ -51,6 +57,8 @@ pub struct Config {
     pub admin_socket: PathBuf,
     /// What data planes are told about answering.
     pub answering: Settings,
+    /// Whom they ask for names that are not ours, as far as this file has it.
+    pub forwarding: Forwarding,
     /// The REST API, if it is on.
     pub api: Option<Api>,
     /// Whether the API serves the dashboard.
@@ -67,6 +75,21 @@ pub struct Config {
     pub log: Severity,
     /// Keys that are set and have no effect in this build.
     pub unused: Vec<&'static str>,
+}
+
+/// Upstream servers, as far as `dnsplane.json` has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The file that lists them.
+    pub servers: PathBuf,
+    /// Asked when general ones fail, or there are none.
+    pub last_resort: Option<Server>,
+    /// PEM. Authorities that are believed beside the public ones.
+    pub roots: Bytes,
+    /// How their health is looked after.
+    pub probing: Probing,
+    /// Whether the file that lists them is indented.
+    pub pretty: bool,
 }
 
 /// The REST API.
@@ -129,6 +152,8 @@ pub struct Loaded {
     pub config: Config,
     /// What the operator should know, a sentence each.
     pub warnings: Vec<String>,
+    /// What is odd about the list of upstream servers, likewise.
+    pub about_servers: Vec<String>,
     /// The file as it was, for whoever saves it again.
     pub text: String,
 }
@@ -156,7 +181,8 @@ impl Config {
         let text = text(path)?;
         let Understood { config, mut about_text, about_settings, .. } = understand(path, &text, surroundings)?;
         about_text.extend(about_settings);
-        Ok(Loaded { config, warnings: about_text, text })
+        let about_servers = upstreams::check(&config.forwarding)?;
+        Ok(Loaded { config, warnings: about_text, about_servers, text })
     }
 
     /// Writes a commented file of defaults; an existing file is left alone and is an error.

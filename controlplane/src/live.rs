@@ -13,7 +13,7 @@ pub use in_force::SettingsError;
 use crate::{
     blocking::beside,
     cluster,
-    config::{BlockLists, Change, Config, Loaded, Secret, Setting, Surroundings},
+    config::{BlockLists, Change, Config, Forwarding, Loaded, Secret, Setting, Surroundings},
     store::Store,
 };
 use dnsplane_proto::Settings;
@@ -37,6 +37,8 @@ pub(crate) struct Updates {
     pub(crate) answering: watch::Receiver<Arc<Settings>>,
     /// For block lists.
     pub(crate) block_lists: watch::Receiver<Arc<BlockLists>>,
+    /// For the list of upstream servers.
+    pub(crate) forwarding: watch::Receiver<Arc<Forwarding>>,
     /// For the REST API.
     pub(crate) token: watch::Receiver<Option<Secret>>,
 }

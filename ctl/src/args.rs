@@ -3,10 +3,14 @@
 //! A line typed at the prompt ([`PromptLine`]) and the words after `dnsplanectl` ([`Cli`]) share [`Line`], so that what
 //! works in one place works in the other.
 
+mod adblock;
 mod cluster;
+mod dns;
 mod server;
 
+pub(crate) use adblock::AdblockCommand;
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
+pub(crate) use dns::{ChangedServer, DnsCommand, GoneServer, Keys as ServerKeys, NewServer, Transport};
 pub(crate) use server::{ServerCommand, Setting};
 
 use clap::{Args, Parser, Subcommand};
@@ -99,6 +103,12 @@ pub(crate) enum Context {
     /// Local DNS records.
     #[command(subcommand, visible_alias = "records")]
     Record(RecordCommand),
+    /// Upstream servers, which are asked for names that are not ours.
+    #[command(subcommand)]
+    Dns(DnsCommand),
+    /// Names that are blocked.
+    #[command(subcommand)]
+    Adblock(AdblockCommand),
     /// This node and its peers.
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -3,15 +3,19 @@
 //! The control plane owns these documents and adds to them; a view knows a nice place for the keys it has heard of, shows
 //! the others after them as they are, and does not mind a missing one.
 
+mod adblock;
 mod cluster;
 mod config;
 mod conflicts;
+mod dns;
 mod peers;
 mod server;
 
+pub(crate) use adblock::{block_lists, blocked};
 pub(crate) use cluster::cluster;
 pub(crate) use config::config;
 pub(crate) use conflicts::conflicts;
+pub(crate) use dns::dns;
 pub(crate) use server::server;
 
 use serde_json::{Map, Value};

@@ -11,6 +11,7 @@ pub mod content;
 pub mod daemon;
 pub mod dns;
 pub mod http;
+pub mod list_server;
 pub mod name_server;
 pub mod net;
 pub mod node;
@@ -27,6 +28,7 @@ pub mod wait;
 
 pub use cluster::Cluster;
 pub use daemon::Daemon;
+pub use list_server::{ListServer, Page};
 pub use name_server::{NameServer, Says};
 pub use net::{Net, Shape};
 pub use node::{Node, Plan};

@@ -4,8 +4,8 @@ use super::{Shown, Updates, WARNING};
 use crate::{
     cluster,
     config::{
-        self, BlockLists, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings,
-        Understood, UnknownKey, save,
+        self, BlockLists, Change, Config, ConfigError, Forwarding, Loaded, RecordsSource, Secret, Setting,
+        Surroundings, Understood, UnknownKey, save,
     },
     store::Store,
 };
@@ -58,6 +58,7 @@ pub(super) struct InForce {
     cluster: watch::Sender<Arc<cluster::Settings>>,
     answering: watch::Sender<Arc<Settings>>,
     block_lists: watch::Sender<Arc<BlockLists>>,
+    forwarding: watch::Sender<Arc<Forwarding>>,
     token: watch::Sender<Option<Secret>>,
     /// Not a setting: it ends by itself, and is kept with the block lists.
     blocking_paused_until: u64,
@@ -66,10 +67,11 @@ pub(super) struct InForce {
 impl InForce {
     pub(super) fn new(path: &Path, loaded: Loaded, surroundings: Surroundings, store: Store) -> (Self, Updates) {
         save::sweep(path);
-        let Loaded { config, warnings, text } = loaded;
+        let Loaded { config, warnings, text, .. } = loaded;
         let (cluster, cluster_updates) = watch::channel(Arc::new(cluster::Settings::from(&config.cluster)));
         let (answering, answering_updates) = watch::channel(Arc::new(config.answering.clone()));
         let (block_lists, block_lists_updates) = watch::channel(Arc::new(config.block_lists.clone()));
+        let (forwarding, forwarding_updates) = watch::channel(Arc::new(config.forwarding.clone()));
         let (token, token_updates) = watch::channel(config.api.as_ref().and_then(|api| api.token.clone()));
         let started = config.clone();
         let settings = Self {
@@ -84,6 +86,7 @@ impl InForce {
             cluster,
             answering,
             block_lists,
+            forwarding,
             token,
             blocking_paused_until: 0,
         };
@@ -92,6 +95,7 @@ impl InForce {
             cluster: cluster_updates,
             answering: answering_updates,
             block_lists: block_lists_updates,
+            forwarding: forwarding_updates,
             token: token_updates,
         };
         (settings, updates)
@@ -253,6 +257,7 @@ impl InForce {
         let blocking_paused_until = self.blocking_paused_until;
         send(&self.answering, Arc::new(Settings { blocking_paused_until, ..config.answering.clone() }));
         send(&self.block_lists, Arc::new(config.block_lists.clone()));
+        send(&self.forwarding, Arc::new(config.forwarding.clone()));
         if !self.token_must_stay(config) {
             send(&self.token, config.api.as_ref().and_then(|api| api.token.clone()));
         }

@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in its helpers too")]
 
+mod adblock;
 mod cluster;
 mod commands;
 mod dig;
+mod dns;
 mod fake;
 mod server;
 mod support;
