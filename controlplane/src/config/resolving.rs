@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(key, "dnssec_trust_anchor_file");
         assert!(what.contains("No such file"), "{what}");
         std::fs::write(&path, ". DS 1 8 2").unwrap();
-        assert!(problem().1.contains("root.key`: line 1: DS: "), "{:?}", problem());
+        assert!(problem().1.contains("root.key`: line 1: DS "), "{:?}", problem());
         std::fs::write(&path, ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D")
             .unwrap();
         assert_eq!(resolving(&text).unwrap().validation.unwrap().anchors.len(), 1);
