@@ -22,6 +22,7 @@ pub mod proxy;
 pub mod random;
 pub mod record;
 pub mod rival;
+pub mod upstream;
 pub mod vector;
 pub mod wait;
 
