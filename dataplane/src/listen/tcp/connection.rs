@@ -12,10 +12,11 @@ use crate::{
     answer::{Outcome, Transport},
     counters::Counters,
     listen::{
-        desk::{Desk, From, Waiting},
+        desk::{Desk, From},
         framing::{PREFIX, next_message},
         places::Place,
     },
+    resolve::{Client, WayBack},
 };
 use std::{io::BufRead, sync::Arc};
 use tokio::{
@@ -244,13 +245,13 @@ impl<S: Carrier> Connection<S> {
                 let over = Instant::now() + self.desk.longest_wait();
                 let late = self.late.get_or_insert_with(Late::new);
                 late.over = over;
-                let waiting = Waiting {
+                let client = Client {
                     query: self.read[at..at + length].into(),
                     transport: from.transport,
                     address: from.address,
-                    way_back: late.way_back.clone(),
+                    way_back: WayBack::Stream(late.way_back.clone()),
                 };
-                self.desk.fetch(wanted, Some(waiting));
+                self.desk.fetch(wanted, Some(client));
                 return true;
             }
         }
