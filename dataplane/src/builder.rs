@@ -97,6 +97,12 @@ impl Builder {
         unruled.under(rules)
     }
 
+    /// The snapshot, complete, with everything but the records as `now` has it.
+    pub fn finish_beside(self, generation: Generation, now: &Snapshot) -> Snapshot {
+        let (upstreams, block_list) = (now.upstreams.clone(), now.block_list.clone());
+        Snapshot { upstreams, block_list, ..self.finish(generation, now.rules.clone()) }
+    }
+
     fn put(&mut self, name: &[u8], new: Set<'_>, new_records: usize) -> Result<(), Full> {
         if let Some(reverse) = &mut self.reverse {
             let old = self.index.find(name).and_then(|entry| entry.set(new.kind));

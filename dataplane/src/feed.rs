@@ -6,8 +6,11 @@
 mod install;
 mod transfer;
 
-pub use install::Installer;
-pub use transfer::{Complete, Refusal, Transfer};
+pub use install::{Installer, Told};
+pub use transfer::{Complete, Loaded, Refusal, Transfer};
+#[cfg(test)]
+pub(crate) use transfer::Content;
+pub(crate) use transfer::Whole;
 
 use crate::{counters::Registry, listen::Listening};
 use dnsplane_proto::{
@@ -54,6 +57,8 @@ pub struct Follower {
     started: Instant,
     /// Resources whose copy is not to be built on: the next connection asks for them whole.
     disowned: Vec<i32>,
+    /// Why the last transfer was refused, if it was; said once.
+    refused: String,
     connected: watch::Sender<bool>,
 }
 
@@ -86,7 +91,16 @@ impl Follower {
         listening: watch::Receiver<Listening>,
     ) -> Self {
         let (connected, _) = watch::channel(false);
-        Self { socket, installer, registry, listening, started: Instant::now(), disowned: Vec::new(), connected }
+        Self {
+            socket,
+            installer,
+            registry,
+            listening,
+            started: Instant::now(),
+            disowned: Vec::new(),
+            refused: String::new(),
+            connected,
+        }
     }
 
     /// Whether the control plane is there.
@@ -204,6 +218,7 @@ impl Follower {
         let (outcome, calls_for_whole) = match result {
             Ok((kind, generation)) => {
                 self.disowned.retain(|disowned| *disowned != resource);
+                self.refused.clear();
                 (
                     pb::Outcome {
                         resource,
@@ -216,10 +231,16 @@ impl Follower {
             }
             Err(refusal) => {
                 let reason = crate::chain(&refusal);
-                warn!("refused a transfer: {reason}; what was served before is served on");
+                if self.refused != reason {
+                    warn!("refused a transfer: {reason}; what was served before is served on");
+                    self.refused.clone_from(&reason);
+                }
                 let generation = self.installer.serving(resource).map(pb::Generation::from);
                 let kind = pb::outcome::Kind::Refused.into();
-                (pb::Outcome { resource, kind, generation, reason }, refusal.calls_for_whole())
+                // Only of records are there differences, and so something to build on; the control plane repeats the others
+                // by itself.
+                let built_on = resource == pb::Resource::Records as i32;
+                (pb::Outcome { resource, kind, generation, reason }, built_on && refusal.calls_for_whole())
             }
         };
         if up.send(message(Up::Outcome(outcome))).await.is_err() {
@@ -250,7 +271,9 @@ impl Follower {
         held.retain(|held| !self.disowned.contains(&held.resource));
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let follower = format!("{}/{}", host.trim(), std::process::id());
-        pb::Hello { follower, version: env!("CARGO_PKG_VERSION").to_owned(), held, knows: Vec::new() }
+        let knows = Whole::ALL.map(Whole::resource).into_iter().chain([pb::Resource::Records]);
+        let (version, knows) = (env!("CARGO_PKG_VERSION").to_owned(), knows.map(Into::into).collect());
+        pb::Hello { follower, version, held, knows }
     }
 
     fn report(&self) -> pb::Report {

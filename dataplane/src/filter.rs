@@ -2,4 +2,4 @@
 
 pub mod block_list;
 
-pub use block_list::BlockList;
+pub use block_list::{BadList, BlockList};

@@ -4,6 +4,8 @@
 //! |-------------------|----------------------------------------------------------------------|
 //! | `lock`            | held while we run; empty                                             |
 //! | `settings`        | the settings                                                         |
+//! | `upstreams`       | whom to ask for names that are not ours                              |
+//! | `block_list`      | names that are blocked                                               |
 //! | `records.base`    | the shards of one snapshot, as they stand in memory                  |
 //! | `records.journal` | differences received since, in order                                 |
 //!
@@ -14,12 +16,16 @@
 mod base;
 mod journal;
 mod keeper;
-mod settings;
+mod message;
 
 pub use keeper::Keeper;
 
-use crate::{Builder, snapshot::Snapshot};
-use dnsplane_proto::{Generation, Settings};
+use crate::{
+    Builder,
+    feed::{Loaded, Whole},
+    snapshot::Snapshot,
+};
+use dnsplane_proto::Generation;
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
     io::{self, Write},
@@ -79,8 +85,8 @@ pub struct Folder {
 /// What the folder held.
 #[derive(Default)]
 pub struct LastGood {
-    /// The settings, and their generation.
-    pub settings: Option<(Generation, Settings)>,
+    /// Settings, upstreams and block list, as far as they are there.
+    pub messages: Vec<(Generation, Loaded)>,
     /// The records. Their rules are the default ones until the settings are applied.
     pub snapshot: Option<Snapshot>,
 }
@@ -100,11 +106,8 @@ impl Folder {
 
     /// Reads what is there. Damage is logged and costs what was damaged, nothing else.
     pub fn load(&self) -> LastGood {
-        let settings = settings::read(&self.path).unwrap_or_else(|error| {
-            ignored(&error);
-            None
-        });
-        LastGood { settings, snapshot: self.base().and_then(|base| self.replay(base)) }
+        let messages = Whole::ALL.into_iter().filter_map(|whole| message::load(&self.path, whole)).collect();
+        LastGood { messages, snapshot: self.base().and_then(|base| self.replay(base)) }
     }
 
     fn base(&self) -> Option<Snapshot> {

@@ -1,16 +1,15 @@
 //! Wires the parts, and stops them in order.
 
 use crate::{
-    Cookies, Current, Limiter, Snapshot,
+    Cookies, Current, Limiter,
     counters::Registry,
-    feed::{Follower, Installer},
-    last_good::{Folder, FolderError, Keeper, LastGood},
+    feed::{Follower, Installer, Told},
+    last_good::{Folder, FolderError, Keeper},
     listen::{Listeners, Listening, Pulse},
     resolve::{
         Engine,
         engine::{EngineError, Parts},
     },
-    snapshot::Rules,
 };
 use sd_notify::NotifyState;
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -52,19 +51,11 @@ pub enum StartError {
 /// Runs until `stop`.
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartError> {
     let folder = Folder::open(&options.state)?;
-    let LastGood { settings, snapshot } = folder.load();
-    let held = snapshot.as_ref().map(|snapshot| snapshot.generation);
-    let mut snapshot = snapshot.unwrap_or_else(Snapshot::empty);
-    if let Some((_, settings)) = &settings {
-        snapshot = snapshot.under(Rules::from(settings));
-    }
-    if let Some(generation) = held {
-        info!(%generation, records = snapshot.records(), "serving new snapshot");
-    }
-    let current = Arc::new(Current::new(snapshot));
-    let keeper = Keeper::start(folder, current.clone(), held).map_err(StartError::Thread)?;
-    let settings_generation = settings.as_ref().map(|(generation, _)| *generation);
-    let (settings_sender, settings) = watch::channel(settings.map(|(_, settings)| Arc::new(settings)));
+    let last_good = folder.load();
+    let told = Told::default();
+    let keep = |current, held| Keeper::start(folder, current, held).map_err(StartError::Thread);
+    let installer = Installer::start(last_good, told.clone(), keep)?;
+    let (current, settings) = (installer.current().clone(), told.settings.subscribe());
 
     let registry = Arc::new(Registry::default());
     let cookies = Arc::new(Cookies::random().map_err(StartError::Random)?);
@@ -81,7 +72,6 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
     let engine = Engine::start(parts, options.threads.div_ceil(2), &resolve)?;
     let listeners = Listeners::new(options.threads, current.clone(), registry.clone(), cookies, limiter, engine);
     let (listening, pulse) = (listeners.state(), listeners.pulse());
-    let installer = Installer::new(current.clone(), settings_sender, settings_generation, keeper);
     let follower = Follower::new(options.feed, installer, registry, listening.clone());
     let manager = Manager { current, listening, connected: follower.connected(), pulse };
 

@@ -1,8 +1,13 @@
 //! Puts what the feed brought into service: one pointer swap, then the copy on disk, then the receipt.
 
-use super::transfer::{Complete, Refusal, Transfer};
-use crate::{Current, Snapshot, current::Retired, last_good::Keeper, snapshot::Rules};
-use dnsplane_proto::{Generation, Settings, pb::feed as pb};
+use super::transfer::{Complete, Content, Loaded, Refusal, Transfer, Whole};
+use crate::{
+    Current, Snapshot,
+    current::Retired,
+    last_good::{Keeper, LastGood},
+    snapshot::Rules,
+};
+use dnsplane_proto::{Generation, Settings, Upstreams, pb::feed as pb};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{debug, info};
@@ -11,38 +16,71 @@ use tracing::{debug, info};
 pub struct Installer {
     current: Arc<Current>,
     retired: Retired,
-    settings: watch::Sender<Option<Arc<Settings>>>,
-    settings_generation: Option<Generation>,
+    /// What is served of resources that are one message, as [`Whole::ALL`] has them.
+    served: [Option<Generation>; Whole::ALL.len()],
+    told: Told,
     keeper: Keeper,
 }
 
+/// Who wants to know of what is not looked up with each query.
+#[derive(Clone)]
+pub struct Told {
+    /// Settings, once there are any.
+    pub settings: watch::Sender<Option<Arc<Settings>>>,
+    /// Whom to ask for names that are not ours.
+    pub upstreams: watch::Sender<Arc<Upstreams>>,
+}
+
+impl Default for Told {
+    fn default() -> Self {
+        Self { settings: watch::Sender::new(None), upstreams: watch::Sender::new(Arc::default()) }
+    }
+}
+
 impl Installer {
-    /// `settings_generation` is that of the settings that the last-good copy held, if it held any.
-    pub fn new(
-        current: Arc<Current>,
-        settings: watch::Sender<Option<Arc<Settings>>>,
-        settings_generation: Option<Generation>,
-        keeper: Keeper,
-    ) -> Self {
-        Self { current, retired: Retired::default(), settings, settings_generation, keeper }
+    /// Serves what the last-good copy held, if anything. `keep` starts keeping that copy up to date, given what is served and
+    /// the generation of its records.
+    pub fn start<E>(
+        last_good: LastGood,
+        told: Told,
+        keep: impl FnOnce(Arc<Current>, Option<Generation>) -> Result<Keeper, E>,
+    ) -> Result<Self, E> {
+        let held = last_good.snapshot.as_ref().map(|snapshot| snapshot.generation);
+        let mut snapshot = last_good.snapshot.unwrap_or_else(Snapshot::empty);
+        let mut served = [None; Whole::ALL.len()];
+        for (generation, Loaded { what, .. }) in last_good.messages {
+            served[what.whole() as usize] = Some(generation);
+            snapshot = with(snapshot, &what);
+            told.tell(what);
+        }
+        if let Some(generation) = held {
+            info!(%generation, records = snapshot.records(), "serving new snapshot");
+        }
+        let current = Arc::new(Current::new(snapshot));
+        let keeper = keep(current.clone(), held)?;
+        Ok(Self { current, retired: Retired::default(), served, told, keeper })
+    }
+
+    /// What is served.
+    pub fn current(&self) -> &Arc<Current> {
+        &self.current
     }
 
     /// What is served of each resource.
     pub(super) fn held(&self) -> Vec<pb::Held> {
-        let held = |resource: pb::Resource, generation: Generation| pb::Held {
-            resource: resource.into(),
-            generation: Some(generation.into()),
-        };
-        let settings = self.settings_generation.map(|generation| held(pb::Resource::Settings, generation));
-        let records = self.records_generation().map(|generation| held(pb::Resource::Records, generation));
-        settings.into_iter().chain(records).collect()
+        let resources = Whole::ALL.map(Whole::resource).into_iter().chain([pb::Resource::Records]);
+        let held = resources.filter_map(|resource| {
+            let generation = self.serving(resource.into())?;
+            Some(pb::Held { resource: resource.into(), generation: Some(generation.into()) })
+        });
+        held.collect()
     }
 
     pub(super) fn serving(&self, resource: i32) -> Option<Generation> {
-        match pb::Resource::try_from(resource) {
-            Ok(pb::Resource::Settings) => self.settings_generation,
-            Ok(pb::Resource::Records) => self.records_generation(),
-            _ => None,
+        let resource = pb::Resource::try_from(resource).ok()?;
+        match Whole::of(resource) {
+            Some(whole) => self.served[whole as usize],
+            None => self.records_generation().filter(|_| resource == pb::Resource::Records),
         }
     }
 
@@ -57,16 +95,14 @@ impl Installer {
     ) -> Result<(pb::outcome::Kind, Generation), Refusal> {
         match complete? {
             Complete::AlreadyServing(generation) => Ok((pb::outcome::Kind::AlreadyServing, generation)),
-            Complete::Settings(generation, settings) => {
-                self.install_settings(generation, settings);
+            Complete::Whole(generation, loaded) => {
+                self.install_message(generation, loaded);
                 Ok((pb::outcome::Kind::Installed, generation))
             }
             Complete::Records { builder, generation, difference } => {
                 let (now, whole) = (self.current.load(), difference.is_none());
                 // Squeezing a large load takes tens of milliseconds; nobody else waits for this thread.
-                let mut next = builder.finish(generation, now.rules.clone());
-                next.upstreams = now.upstreams.clone();
-                next.block_list = now.block_list.clone();
+                let next = builder.finish_beside(generation, &now);
                 drop(now);
                 let records = next.records();
                 self.retired.push(self.current.replace(next));
@@ -86,7 +122,7 @@ impl Installer {
 
     /// Whether there are settings and records to answer from.
     pub(super) fn is_serving(&self) -> bool {
-        self.settings_generation.is_some() && self.records_generation().is_some()
+        self.serving(pb::Resource::Settings.into()).is_some() && self.records_generation().is_some()
     }
 
     /// Frees snapshots that nobody uses any more.
@@ -94,18 +130,36 @@ impl Installer {
         self.retired.sweep();
     }
 
-    fn install_settings(&mut self, generation: Generation, settings: Settings) {
-        let settings = Arc::new(settings);
-        let (now, rules) = (self.current.load(), Rules::from(&*settings));
-        let next = Snapshot::clone(&now).under(rules);
+    fn install_message(&mut self, generation: Generation, Loaded { what, body }: Loaded) {
+        let whole = what.whole();
+        let next = with(Snapshot::clone(&self.current.load()), &what);
         self.retired.push(self.current.replace(next));
-        self.settings_generation = Some(generation);
-        info!(%generation, listen = ?settings.listen, "new settings");
-        self.keeper.settings(generation, settings.clone());
-        self.settings.send_replace(Some(settings));
+        self.served[whole as usize] = Some(generation);
+        what.log(generation);
+        self.keeper.message(whole, generation, body);
+        self.told.tell(what);
     }
 
     fn records_generation(&self) -> Option<Generation> {
         Some(self.current.load().generation).filter(|generation| *generation != Generation::default())
+    }
+}
+
+impl Told {
+    fn tell(&self, what: Content) {
+        match what {
+            Content::Settings(settings) => drop(self.settings.send_replace(Some(settings))),
+            Content::Upstreams(upstreams) => drop(self.upstreams.send_replace(upstreams)),
+            Content::BlockList(_) => {}
+        }
+    }
+}
+
+/// The snapshot with this resource in it.
+fn with(snapshot: Snapshot, what: &Content) -> Snapshot {
+    match what {
+        Content::Settings(settings) => snapshot.under(Rules::from(&**settings)),
+        Content::Upstreams(upstreams) => Snapshot { upstreams: upstreams.clone(), ..snapshot },
+        Content::BlockList(block_list) => Snapshot { block_list: block_list.clone(), ..snapshot },
     }
 }

@@ -32,7 +32,7 @@ pub struct Blocked {
 }
 
 impl BlockList {
-    /// From the parts of the message.
+    /// From the parts of the message. No octets at all are a map without names.
     pub fn new(
         blocked: bytes::Bytes,
         allowed: bytes::Bytes,
@@ -43,7 +43,7 @@ impl BlockList {
         if let Some(source) = strange {
             return Err(BadList::Source(*source));
         }
-        Ok(Self { blocked: Fst::new(blocked)?, allowed: Fst::new(allowed)?, sources, combinations })
+        Ok(Self { blocked: map(blocked)?, allowed: map(allowed)?, sources, combinations })
     }
 
     /// Whether lists block this name, given in lower-case wire form. An allowed name is not blocked, whatever blocks it.
@@ -78,6 +78,11 @@ impl fmt::Debug for BlockList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockList").field("size", &self.size()).finish_non_exhaustive()
     }
+}
+
+fn map(octets: bytes::Bytes) -> Result<Fst<bytes::Bytes>, fst::Error> {
+    let octets = if octets.is_empty() { fst::Map::default().into_fst().into_inner().into() } else { octets };
+    Fst::new(octets)
 }
 
 /// The entry nearest to the root that covers the name.
@@ -153,5 +158,7 @@ mod tests {
     fn a_list_that_makes_no_sense_is_refused() {
         assert!(BlockList::new(bytes::Bytes::from_static(b"x"), map(&[]), vec![], vec![]).is_err());
         assert!(BlockList::new(map(&[]), map(&[]), vec![], vec![vec![0]]).is_err());
+        let none = BlockList::new(bytes::Bytes::new(), bytes::Bytes::new(), vec![], vec![]).expect("no names");
+        assert_eq!((none.find(b"\x04test\x00"), none.size().1), (None, 0));
     }
 }

@@ -3,10 +3,10 @@
 //! It is told of each change and may fall behind or fail: then it forgets the single changes and writes a whole base from
 //! what is served at that moment. So what waits is bounded, and a full disk costs nothing but the copy.
 
-use super::{FileError, Folder, base, journal::Journal, settings};
-use crate::Current;
+use super::{FileError, Folder, base, journal::Journal, message};
+use crate::{Current, feed::Whole};
 use bytes::Bytes;
-use dnsplane_proto::{Generation, Settings};
+use dnsplane_proto::Generation;
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
@@ -41,10 +41,13 @@ struct Shared {
     wake: Condvar,
 }
 
+/// The newest of each resource that is one message, as [`Whole::ALL`] has them.
+type Messages = [Option<(Generation, Bytes)>; Whole::ALL.len()];
+
 /// What the thread has not seen yet.
 #[derive(Default)]
 struct Waiting {
-    settings: Option<(Generation, Arc<Settings>)>,
+    messages: Messages,
     differences: Vec<Difference>,
     octets: usize,
     /// The records were replaced as a whole.
@@ -71,6 +74,7 @@ impl Keeper {
             journal: None,
             base,
             synced: Instant::now(),
+            owed: Messages::default(),
             failing: false,
             retry: None,
         };
@@ -78,9 +82,9 @@ impl Keeper {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// The settings are these now.
-    pub fn settings(&self, generation: Generation, settings: Arc<Settings>) {
-        self.shared.tell(|waiting| waiting.settings = Some((generation, settings)));
+    /// This resource is this message now.
+    pub(crate) fn message(&self, whole: Whole, generation: Generation, message: Bytes) {
+        self.shared.tell(|waiting| waiting.messages[whole as usize] = Some((generation, message)));
     }
 
     /// The records were changed by the bodies of this transfer.
@@ -122,7 +126,7 @@ impl Shared {
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.settings.is_none() && self.differences.is_empty() && !self.whole && !self.stop
+        self.messages.iter().all(Option::is_none) && self.differences.is_empty() && !self.whole && !self.stop
     }
 
     fn forget_differences(&mut self) {
@@ -142,6 +146,8 @@ struct Work {
     /// Size of the base.
     base: u64,
     synced: Instant,
+    /// What could not be written yet.
+    owed: Messages,
     failing: bool,
     /// When to try again, after a failure.
     retry: Option<Instant>,
@@ -174,17 +180,10 @@ impl Work {
     }
 
     fn write(&mut self, waiting: Waiting, stop: bool) -> Result<(), FileError> {
-        if let Some((generation, settings)) = waiting.settings {
-            let written = settings::write(&self.folder.path, generation, &settings);
-            if written.is_err() {
-                let mut again = self.shared.lock();
-                again.settings.get_or_insert((generation, settings));
-            }
-            written?;
-        }
         if waiting.whole {
             self.tip = None;
         }
+        let written = self.write_messages(waiting.messages, stop);
         for difference in waiting.differences {
             self.append(&difference)?;
         }
@@ -196,6 +195,24 @@ impl Work {
         if stop || self.synced.elapsed() >= SYNC {
             self.synced = Instant::now();
             self.journal.as_mut().map_or(Ok(()), Journal::sync)?;
+        }
+        written
+    }
+
+    /// Those that cannot be written are owed, and tried again with everything else.
+    fn write_messages(&mut self, new: Messages, stop: bool) -> Result<(), FileError> {
+        for (owed, new) in self.owed.iter_mut().zip(new).filter(|(_, new)| new.is_some()) {
+            *owed = new;
+        }
+        if !stop && self.retry.is_some_and(|at| at > Instant::now()) {
+            return Ok(());
+        }
+        for whole in Whole::ALL {
+            let owed = &mut self.owed[whole as usize];
+            if let Some((generation, message)) = &*owed {
+                message::write(&self.folder.path, whole, *generation, message)?;
+                *owed = None;
+            }
         }
         Ok(())
     }
@@ -242,7 +259,7 @@ impl Work {
     /// Says once that the copy cannot be kept, and once that it can again.
     fn note(&mut self, result: Result<(), FileError>) {
         match result {
-            Ok(()) if self.failing && self.tip.is_some() => {
+            Ok(()) if self.failing && self.tip.is_some() && self.owed.iter().all(Option::is_none) => {
                 warn!("the last-good copy is kept again");
                 (self.failing, self.retry) = (false, None);
             }
