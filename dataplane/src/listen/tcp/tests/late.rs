@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    listen::tcp::connection::MAX_UNDER_WAY,
+    listen::tcp::late::MAX_UNDER_WAY,
     resolve::{Client, WayBack},
     snapshot::Rules,
 };
