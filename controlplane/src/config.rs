@@ -90,6 +90,8 @@ pub struct Forwarding {
     pub probing: Probing,
     /// Whether the file that lists them is indented.
     pub pretty: bool,
+    /// Where this node itself answers: a server at such an address would send questions round in circles.
+    pub own: Vec<SocketAddr>,
 }
 
 /// The REST API.

@@ -7,26 +7,39 @@ use super::{
     listen::given,
     resolving::Probing,
 };
-use crate::upstreams::{Fault, Part, Written};
+use crate::upstreams::{Fault, Part, Written, is_ourselves};
 use bytes::Bytes;
 use dnsplane_proto::Server;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{
     fs::File as OpenFile,
     io::Read,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
 /// Octets of the file of authorities: some thousand certificates.
 const MOST_ROOTS: u64 = 4 << 20;
 
-pub(super) fn check(file: &File, folder: &Path, probing: Probing, complaints: &mut Complaints) -> Forwarding {
+pub(super) fn check(
+    file: &File,
+    folder: &Path,
+    own: &[SocketAddr],
+    probing: Probing,
+    complaints: &mut Complaints,
+) -> Forwarding {
+    let last_resort = last_resort(file, complaints);
+    if last_resort.as_ref().is_some_and(|server| is_ourselves(server, own)) {
+        let why = "is this node itself: name another server, or another `fallback_server_port`".to_owned();
+        complaints.problem("fallback_server_ip", why);
+    }
     Forwarding {
         servers: servers_file(file.file_locations.as_ref(), folder),
-        last_resort: last_resort(file, complaints),
+        last_resort,
         roots: roots(file, folder, complaints),
         probing,
         pretty: file.pretty_json.unwrap_or(false),
+        own: own.to_vec(),
     }
 }
 
@@ -105,7 +118,8 @@ mod tests {
         let file: File = serde_json::from_str(text).expect("a file");
         let mut complaints = Complaints::default();
         let probing = resolving::probing(&file, &mut complaints);
-        let forwarding = check(&file, folder, probing, &mut complaints);
+        let own = ["127.0.0.1:53".parse().unwrap()];
+        let forwarding = check(&file, folder, &own, probing, &mut complaints);
         if complaints.problems.is_empty() { Ok(forwarding) } else { Err(complaints.problems) }
     }
 
@@ -150,6 +164,7 @@ mod tests {
         fs::write(folder.path().join("broken.pem"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
             .unwrap();
         for (text, key, sentence) in [
+            (r#"{"fallback_server_ip": "127.0.0.1"}"#, "fallback_server_ip", "is this node itself"),
             (r#"{"fallback_server_ip": "dns.example"}"#, "fallback_server_ip", "which is not an IP address"),
             (r#"{"fallback_server_ip": "1.1.1.1", "fallback_server_port": "x"}"#, "fallback_server_port", "is `x`"),
             (
