@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod listen;
 mod locate;
+mod named_file;
 mod places;
 mod read;
 mod resolving;

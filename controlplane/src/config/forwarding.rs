@@ -5,6 +5,7 @@ use super::{
     check::Complaints,
     file::{File, Locations},
     listen::given,
+    named_file,
     resolving::Probing,
 };
 use crate::upstreams::{Fault, Part, Written, is_ourselves};
@@ -12,14 +13,9 @@ use bytes::Bytes;
 use dnsplane_proto::Server;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{
-    fs::File as OpenFile,
-    io::Read,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
-
-/// Octets of the file of authorities: some thousand certificates.
-const MOST_ROOTS: u64 = 4 << 20;
 
 pub(super) fn check(
     file: &File,
@@ -85,27 +81,17 @@ fn last_resort(file: &File, complaints: &mut Complaints) -> Option<Server> {
     }
 }
 
-/// Read here, so that data planes need not be able to read it.
 fn roots(file: &File, folder: &Path, complaints: &mut Complaints) -> Bytes {
-    const KEY: &str = "upstream_ca_file";
     let Some(path) = given(&file.upstream_ca_file).map(|path| folder.join(path)) else { return Bytes::new() };
-    let mut text = Vec::new();
-    let read = OpenFile::open(&path).and_then(|file| file.take(MOST_ROOTS + 1).read_to_end(&mut text));
-    if let Err(error) = read {
-        complaints.problem(KEY, format!("names `{}`, which cannot be read: {error}", path.display()));
-        return Bytes::new();
-    }
-    if text.len() as u64 > MOST_ROOTS {
-        complaints.problem(KEY, format!("names `{}`, which is larger than {} MiB", path.display(), MOST_ROOTS >> 20));
-        return Bytes::new();
-    }
-    let mut certificates = CertificateDer::pem_slice_iter(&text);
-    match certificates.try_fold(0, |count, certificate| certificate.map(|_| count + 1)) {
-        Ok(0) => complaints.problem(KEY, format!("names `{}`, in which there is no PEM certificate", path.display())),
-        Err(error) => complaints.problem(KEY, format!("names `{}`, which is no PEM file: {error}", path.display())),
-        Ok(_) => return text.into(),
-    }
-    Bytes::new()
+    let checked = named_file::read(&path).and_then(|text| {
+        let mut certificates = CertificateDer::pem_slice_iter(&text);
+        match certificates.try_fold(0, |count, certificate| certificate.map(|_| count + 1)) {
+            Ok(0) => Err(format!("names `{}`, in which there is no PEM certificate", path.display())),
+            Ok(_) => Ok(Bytes::from(text)),
+            Err(error) => Err(format!("names `{}`, which is no PEM file: {error}", path.display())),
+        }
+    });
+    complaints.or_default("upstream_ca_file", checked)
 }
 
 #[cfg(test)]
