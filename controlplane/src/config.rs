@@ -26,6 +26,7 @@ mod secret;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod trust_anchor;
 mod unused;
 
 pub use block_lists::{BlockLists, ListEntry, ListPlace};

@@ -122,7 +122,7 @@ fn answering(file: &File, folder: &Path, probing: &Probing, complaints: &mut Com
         auto_ptr: file.record_settings.as_ref().and_then(|own| own.auto_build_ptr_from_a).unwrap_or(false),
         identity: complaints.or_default("dns_identity", identity).into(),
         limits: limits::check(file, complaints),
-        resolving: resolving::check(file, probing, complaints),
+        resolving: resolving::check(file, folder, probing, complaints),
         blocking_paused_until: 0,
     }
 }

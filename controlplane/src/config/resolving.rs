@@ -1,9 +1,16 @@
 //! How names that are not ours are resolved: the keys of existing nodes and ours, understood.
 
-use super::{check::Complaints, file::File, listen::given};
+use super::{check::Complaints, file::File, listen::given, trust_anchor};
 use dnsplane_proto::{CacheRules, Name, Probes, Resolving, Validation, private_networks};
 use ipnet::IpNet;
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    fs::File as OpenFile,
+    io::{self, Read},
+    net::IpAddr,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 /// Within which a client has a reply, if the file does not say; as existing nodes have it, whatever their file says.
 const TIMEOUT: i64 = 2;
@@ -33,7 +40,7 @@ pub struct Probing {
     pub probes: Probes,
 }
 
-pub(super) fn check(file: &File, probing: &Probing, complaints: &mut Complaints) -> Resolving {
+pub(super) fn check(file: &File, folder: &Path, probing: &Probing, complaints: &mut Complaints) -> Resolving {
     let timeout = whole("timeout", file.timeout, TIMEOUT, 0..=MOST_TIMEOUT, complaints);
     let in_flight = whole("upstream_in_flight", file.upstream_in_flight, 1, 1..=MOST_IN_FLIGHT, complaints);
     Resolving {
@@ -41,7 +48,7 @@ pub(super) fn check(file: &File, probing: &Probing, complaints: &mut Complaints)
         timeout: Duration::from_secs(if timeout == 0 { TIMEOUT as u64 } else { timeout }),
         in_flight: in_flight as u32,
         cache: cache(file, complaints),
-        validation: validation(file, complaints).map(Arc::new),
+        validation: validation(file, folder, complaints).map(Arc::new),
         probes: probing.enabled.then(|| probing.probes.clone()),
     }
 }
@@ -114,9 +121,34 @@ fn cache(file: &File, complaints: &mut Complaints) -> Option<CacheRules> {
     })
 }
 
-fn validation(file: &File, _complaints: &mut Complaints) -> Option<Validation> {
+/// The file of trust anchors is read only when it matters: existing nodes never look at it, so it may be missing.
+fn validation(file: &File, folder: &Path, complaints: &mut Complaints) -> Option<Validation> {
+    const ANCHORS: &str = "dnssec_trust_anchor_file";
+    if !file.dnssec_validate.unwrap_or(false) {
+        return None;
+    }
     let strict = file.dnssec_validate_strict.unwrap_or(false);
-    file.dnssec_validate.unwrap_or(false).then(|| Validation { strict, anchors: Vec::new() })
+    let Some(path) = given(&file.dnssec_trust_anchor_file) else {
+        return Some(Validation { strict, anchors: Vec::new() });
+    };
+    let path = folder.join(path);
+    let complaint = match bounded(&path) {
+        Err(error) => error.to_string(),
+        Ok(text) => match trust_anchor::parse(&text) {
+            Ok(anchors) => return Some(Validation { strict, anchors }),
+            Err(error) => error.to_string(),
+        },
+    };
+    complaints.problem(ANCHORS, format!("cannot be used, `{}`: {complaint}", path.display()));
+    None
+}
+
+/// The text of a file that has a few lines; the rest of a longer one is cut off, and then complained of.
+fn bounded(path: &Path) -> io::Result<String> {
+    const MOST: u64 = 1 << 20;
+    let mut text = String::new();
+    OpenFile::open(path)?.take(MOST).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A whole number within limits. What does not do is a problem and counts as the default.
@@ -146,7 +178,7 @@ mod tests {
         let file: File = serde_json::from_str(text).expect("a file");
         let mut complaints = Complaints::default();
         let probing = probing(&file, &mut complaints);
-        let resolving = check(&file, &probing, &mut complaints);
+        let resolving = check(&file, Path::new("/nowhere"), &probing, &mut complaints);
         if complaints.problems.is_empty() { Ok(resolving) } else { Err(complaints.problems) }
     }
 
@@ -176,6 +208,7 @@ mod tests {
         assert_eq!(validation(r#"{"dnssec_validate": true}"#), Some(false));
         assert_eq!(validation(r#"{"dnssec_validate": true, "dnssec_validate_strict": true}"#), Some(true));
         assert_eq!(validation(r#"{"dnssec_validate_strict": true}"#), None);
+        assert_eq!(validation(r#"{"dnssec_trust_anchor_file": "missing"}"#), None);
 
         let probes = |text| resolving(text).unwrap().probes;
         assert_eq!(probes(r#"{"upstream_health_check_failures": 7}"#), None);
@@ -188,6 +221,22 @@ mod tests {
             "upstream_health_check_failures": 2, "upstream_health_check_query_name": "a.test"}"#;
         let expected = Probes { every: Duration::from_secs(1), failures: 2, name: Name::parse("a.test").unwrap() };
         assert_eq!(probes(own), Some(expected));
+    }
+
+    #[test]
+    fn trust_may_begin_at_the_anchors_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.key");
+        let text = format!(r#"{{"dnssec_validate": true, "dnssec_trust_anchor_file": "{}"}}"#, path.display());
+        let problem = || resolving(&text).expect_err("a problem").remove(0);
+        let (key, what) = problem();
+        assert_eq!(key, "dnssec_trust_anchor_file");
+        assert!(what.contains("No such file"), "{what}");
+        std::fs::write(&path, ". DS 1 8 2").unwrap();
+        assert!(problem().1.contains("root.key`: line 1: DS: "), "{:?}", problem());
+        std::fs::write(&path, ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D")
+            .unwrap();
+        assert_eq!(resolving(&text).unwrap().validation.unwrap().anchors.len(), 1);
     }
 
     #[test]
