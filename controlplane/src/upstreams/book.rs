@@ -145,6 +145,8 @@ impl Book {
         if self.take_in()? {
             info!(path = %self.forwarding.servers.display(), "servers file was edited by hand; taken in");
         }
+        // Rows behind one that goes get other numbers; that makes no news of what is wrong with them.
+        let tells_news = matches!(edit, Edit::Add(_) | Edit::Update(..));
         let mut document = self.document.clone();
         let mut edited = edit.apply(&mut document).map_err(ServersError::Refused)?;
         if edited.changed {
@@ -153,7 +155,7 @@ impl Book {
             self.document = document;
             let before = self.faults.clone();
             self.tell();
-            let news = self.faults.iter().filter(|fault| !before.contains(fault));
+            let news = self.faults.iter().filter(|fault| tells_news && !before.contains(fault));
             edited.messages.extend(news.map(|fault| format!("warning: {fault}")));
         }
         Ok(edited)
