@@ -2,6 +2,7 @@
 
 mod peers;
 mod records;
+mod servers;
 mod settings;
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
     record::json,
     status::Node,
     store::{ConflictJson, Edit, Edited, Restoration, Store, StoreError},
+    upstreams::{Edit as ServersEdit, Servers},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};
 use serde::Serialize;
@@ -28,6 +30,8 @@ pub struct Admin {
     pub cluster: Cluster,
     /// The settings.
     pub live: Live,
+    /// Upstream servers.
+    pub servers: Servers,
     /// This node's status.
     pub node: Node,
 }
@@ -203,7 +207,43 @@ impl admin_server::Admin for Admin {
     }
 
     async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
-        document(&self.node.server_status(Vec::new()))
+        document(&self.node.server_status(self.servers.problems().await))
+    }
+
+    async fn dns_servers(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        document(&self.servers.listing().await)
+    }
+
+    async fn dns_server_add(&self, request: Request<pb::ServerEdit>) -> Result<Response<pb::ServersReply>, Status> {
+        let by = actor(&request);
+        let patch = servers::patch(request.into_inner().keys)?;
+        self.edit_servers(ServersEdit::Add(patch), by).await
+    }
+
+    async fn dns_server_update(&self, request: Request<pb::ServerEdit>) -> Result<Response<pb::ServersReply>, Status> {
+        let by = actor(&request);
+        let pb::ServerEdit { which, keys } = request.into_inner();
+        let edit = ServersEdit::Update(which.unwrap_or_default().into(), servers::patch(keys)?);
+        self.edit_servers(edit, by).await
+    }
+
+    async fn dns_server_remove(
+        &self,
+        request: Request<pb::ServerSelection>,
+    ) -> Result<Response<pb::ServersReply>, Status> {
+        let by = actor(&request);
+        self.edit_servers(ServersEdit::Remove(request.into_inner().into()), by).await
+    }
+
+    async fn dns_servers_clear(
+        &self,
+        request: Request<pb::ClearRequest>,
+    ) -> Result<Response<pb::ServersReply>, Status> {
+        self.edit_servers(ServersEdit::Clear, actor(&request)).await
+    }
+
+    async fn dns_servers_load(&self, _: Request<pb::LoadRequest>) -> Result<Response<pb::ServersReply>, Status> {
+        servers::reply(self.servers.load().await)
     }
 }
 

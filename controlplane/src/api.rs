@@ -4,6 +4,7 @@
 //! `{"error": "…", "messages": […]}`, bodies end with a newline, adding what is there already is a 201.
 
 mod records;
+mod servers;
 
 use crate::{
     cluster::Cluster,
@@ -12,6 +13,7 @@ use crate::{
     record::json,
     status::{Build, Node},
     store::Store,
+    upstreams::Servers,
 };
 use axum::{
     Router,
@@ -37,6 +39,8 @@ pub struct Api {
     pub store: Store,
     /// The cluster, for its status.
     pub cluster: Cluster,
+    /// Upstream servers.
+    pub servers: Servers,
     /// This node's status.
     pub node: Node,
     /// Whether `/stats/dashboard/…` is there (`stats_dashboard_enabled`).
@@ -56,6 +60,7 @@ impl Api {
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
             .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
+            .merge(servers::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))
             .layer(middleware::from_fn(bound_time))

@@ -5,7 +5,7 @@
 //! goes over the wire and why is in docs/cluster-protocol.md.
 
 mod admin;
-mod backoff;
+pub(crate) mod backoff;
 mod chunk;
 mod content;
 mod discovery;

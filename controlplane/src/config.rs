@@ -4,18 +4,22 @@
 //! usable values; `diagnose.rs` says what is wrong, where and what to write instead. Existing nodes skip what they do not
 //! understand, which hides mistakes; here a key of the wrong type is an error, and an unknown key a warning.
 
+mod block_lists;
 mod check;
 mod cluster;
 mod default;
 mod diagnose;
+mod doors;
 mod edit;
 mod file;
+mod forwarding;
 mod keys;
 mod limits;
 mod listen;
 mod locate;
 mod places;
 mod read;
+mod resolving;
 pub(crate) mod save;
 mod secret;
 mod setting;
@@ -23,15 +27,19 @@ mod setting;
 mod tests;
 mod unused;
 
+pub use block_lists::{BlockLists, ListEntry, ListPlace};
 pub(crate) use cluster::can_be_dialled;
 pub use cluster::{Cluster, Discovery, InvalidRecords, SyncPolicy};
 pub use diagnose::{ConfigError, Problem};
 pub use locate::Surroundings;
 pub use places::Position;
+pub use resolving::Probing;
 pub use secret::Secret;
 pub use setting::{Change, Setting, UnknownKey};
 
-use dnsplane_proto::Settings;
+use crate::upstreams;
+use bytes::Bytes;
+use dnsplane_proto::{Server, Settings};
 use serde_json::{Map, Value};
 use std::{
     net::SocketAddr,
@@ -49,12 +57,16 @@ pub struct Config {
     pub admin_socket: PathBuf,
     /// What data planes are told about answering.
     pub answering: Settings,
+    /// Whom they ask for names that are not ours, as far as this file has it.
+    pub forwarding: Forwarding,
     /// The REST API, if it is on.
     pub api: Option<Api>,
     /// Whether the API serves the dashboard.
     pub dashboard: bool,
     /// Where records come from.
     pub records: RecordsSource,
+    /// Lists of names that are blocked.
+    pub block_lists: BlockLists,
     /// Whether `dnsrecords.json` is indented.
     pub pretty_json: bool,
     /// How we keep in step with peers.
@@ -63,6 +75,21 @@ pub struct Config {
     pub log: Severity,
     /// Keys that are set and have no effect in this build.
     pub unused: Vec<&'static str>,
+}
+
+/// Upstream servers, as far as `dnsplane.json` has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The file that lists them.
+    pub servers: PathBuf,
+    /// Asked when general ones fail, or there are none.
+    pub last_resort: Option<Server>,
+    /// PEM. Authorities that are believed beside the public ones.
+    pub roots: Bytes,
+    /// How their health is looked after.
+    pub probing: Probing,
+    /// Whether the file that lists them is indented.
+    pub pretty: bool,
 }
 
 /// The REST API.
@@ -125,6 +152,8 @@ pub struct Loaded {
     pub config: Config,
     /// What the operator should know, a sentence each.
     pub warnings: Vec<String>,
+    /// What is odd about the list of upstream servers, likewise.
+    pub about_servers: Vec<String>,
     /// The file as it was, for whoever saves it again.
     pub text: String,
 }
@@ -152,7 +181,8 @@ impl Config {
         let text = text(path)?;
         let Understood { config, mut about_text, about_settings, .. } = understand(path, &text, surroundings)?;
         about_text.extend(about_settings);
-        Ok(Loaded { config, warnings: about_text, text })
+        let about_servers = upstreams::check(&config.forwarding)?;
+        Ok(Loaded { config, warnings: about_text, about_servers, text })
     }
 
     /// Writes a commented file of defaults; an existing file is left alone and is an error.

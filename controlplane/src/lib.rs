@@ -1,7 +1,7 @@
 //! The control plane of a dnsplane node.
 //!
 //! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a hand-edited file → [`store`]
-//! (change log) → [`publisher`] → the feed. [`config`] says how; [`status`] says how it is,
+//! (change log) → [`publisher`] → the feed. Upstream servers go their own way: [`upstreams`] → [`publisher`]. [`config`] says how; [`status`] says how it is,
 //! and [`dashboard`] shows it to people.
 
 pub mod admin;
@@ -19,9 +19,11 @@ pub mod records;
 pub mod sockets;
 pub mod status;
 pub mod store;
+pub mod upstreams;
 
 mod aside;
 mod blocking;
+mod hand_edits;
 mod run;
 
 pub use run::run;

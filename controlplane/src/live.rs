@@ -13,7 +13,7 @@ pub use in_force::SettingsError;
 use crate::{
     blocking::beside,
     cluster,
-    config::{Change, Config, Loaded, Secret, Setting, Surroundings},
+    config::{BlockLists, Change, Config, Forwarding, Loaded, Secret, Setting, Surroundings},
     store::Store,
 };
 use dnsplane_proto::Settings;
@@ -35,6 +35,10 @@ pub(crate) struct Updates {
     pub(crate) cluster: watch::Receiver<Arc<cluster::Settings>>,
     /// For data planes.
     pub(crate) answering: watch::Receiver<Arc<Settings>>,
+    /// For block lists.
+    pub(crate) block_lists: watch::Receiver<Arc<BlockLists>>,
+    /// For the list of upstream servers.
+    pub(crate) forwarding: watch::Receiver<Arc<Forwarding>>,
     /// For the REST API.
     pub(crate) token: watch::Receiver<Option<Secret>>,
 }
@@ -105,6 +109,11 @@ impl Live {
             info!(by, ?keys, "settings changed and saved");
         }
         Ok(messages)
+    }
+
+    /// Has data planes block nothing until then, in seconds since 1970. Whoever asks for it remembers it over restarts.
+    pub(crate) async fn pause_blocking(&self, until: u64) {
+        self.with(move |settings| settings.pause_blocking(until)).await;
     }
 
     /// Reads the file again at each SIGHUP.

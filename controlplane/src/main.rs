@@ -70,6 +70,9 @@ fn check(path: &std::path::Path, loaded: &Loaded, created: bool) -> anyhow::Resu
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    for warning in &loaded.about_servers {
+        writeln!(out, "warning: {warning}")?;
+    }
     if !loaded.config.unused.is_empty() {
         writeln!(out, "note: accepted and not used yet: {}", loaded.config.unused.join(", "))?;
     }

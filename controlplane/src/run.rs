@@ -11,9 +11,9 @@ use crate::{
     sockets,
     status::{Listeners, Node},
     store::{Opening, Store},
+    upstreams::Servers,
 };
 use anyhow::Context;
-use dnsplane_proto::Upstreams;
 use sd_notify::NotifyState;
 use std::{
     net::SocketAddr,
@@ -52,20 +52,27 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     // Whoever sees the API answer may count on the peer port, too.
     cluster.settled().await;
     let planes = Planes::default();
-    // Nobody has them configured yet.
-    let (_upstreams, upstreams) = watch::channel(Arc::<Upstreams>::default());
+    let servers = Servers::open(updates.forwarding.borrow().clone(), planes.clone())?;
+    // Nobody has one configured yet.
     let (_block_list, block_list) = watch::channel(None);
-    let resources = Resources::follow(updates.answering, upstreams, block_list);
+    let resources = Resources::follow(updates.answering, servers.watch(), block_list);
     let node = Node::new(store.clone(), planes.clone(), resources.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
     let publisher = Publisher { store: store.clone(), resources, planes, shutdown: shutdown.clone() }.service();
-    let admin = Admin { store: store.clone(), cluster: cluster.clone(), live: live.clone(), node: node.clone() };
+    let admin = Admin {
+        store: store.clone(),
+        cluster: cluster.clone(),
+        live: live.clone(),
+        servers: servers.clone(),
+        node: node.clone(),
+    };
     tasks.spawn(serve(Server::builder().add_service(publisher), doors.feed, "feed", shutdown.clone()));
     tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));
     let api = Api {
         store: store.clone(),
         cluster: cluster.clone(),
+        servers: servers.clone(),
         node,
         dashboard: config.dashboard,
         sessions: Sessions::default(),
@@ -77,6 +84,7 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     }
     tasks.spawn(watchdog(store.clone(), shutdown.clone()));
     tasks.spawn(live.follow_hangups(hangup, shutdown.clone()));
+    tasks.spawn(servers.follow(updates.forwarding, shutdown.clone()));
     tasks.spawn(mind_the_writer(store.clone(), shutdown.clone()));
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     info!(version = crate::status::VERSION, config = %path.display(), "control plane ready");

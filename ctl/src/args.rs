@@ -4,9 +4,11 @@
 //! works in one place works in the other.
 
 mod cluster;
+mod dns;
 mod server;
 
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
+pub(crate) use dns::{ChangedServer, DnsCommand, GoneServer, Keys as ServerKeys, NewServer, Transport};
 pub(crate) use server::{ServerCommand, Setting};
 
 use clap::{Args, Parser, Subcommand};
@@ -99,6 +101,9 @@ pub(crate) enum Context {
     /// Local DNS records.
     #[command(subcommand, visible_alias = "records")]
     Record(RecordCommand),
+    /// Upstream servers, which are asked for names that are not ours.
+    #[command(subcommand)]
+    Dns(DnsCommand),
     /// This node and its peers.
     #[command(subcommand)]
     Cluster(ClusterCommand),

@@ -6,9 +6,10 @@
 mod explain;
 
 use dnsplane_proto::pb::admin::{
-    CheckRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest,
-    PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit, RestoreRequest,
-    SaveRequest, Selection, SetRequest, SettingsReply, StatusRequest, admin_client::AdminClient,
+    CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest,
+    LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit,
+    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
+    StatusRequest, admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{
@@ -129,6 +130,30 @@ impl Client {
 
     pub(crate) async fn cluster_push(mut self, push: PushRequest) -> Result<PeerReply, Failure> {
         answered(&self.socket, self.admin.cluster_push(push)).await
+    }
+
+    pub(crate) async fn dns_servers(mut self) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.dns_servers(StatusRequest {})).await
+    }
+
+    pub(crate) async fn dns_server_add(mut self, edit: ServerEdit) -> Result<ServersReply, Failure> {
+        answered(&self.socket, self.admin.dns_server_add(edit)).await
+    }
+
+    pub(crate) async fn dns_server_update(mut self, edit: ServerEdit) -> Result<ServersReply, Failure> {
+        answered(&self.socket, self.admin.dns_server_update(edit)).await
+    }
+
+    pub(crate) async fn dns_server_remove(mut self, which: ServerSelection) -> Result<ServersReply, Failure> {
+        answered(&self.socket, self.admin.dns_server_remove(which)).await
+    }
+
+    pub(crate) async fn dns_servers_clear(mut self) -> Result<ServersReply, Failure> {
+        answered(&self.socket, self.admin.dns_servers_clear(ClearRequest {})).await
+    }
+
+    pub(crate) async fn dns_servers_load(mut self) -> Result<ServersReply, Failure> {
+        answered(&self.socket, self.admin.dns_servers_load(LoadRequest {})).await
     }
 
     pub(crate) async fn server_status(mut self) -> Result<Document, Failure> {

@@ -1,6 +1,7 @@
 //! Carries out one command: the same way for a one-line call, a line at the prompt and a line of a script.
 
 mod cluster;
+mod dns;
 mod record;
 mod server;
 
@@ -50,6 +51,7 @@ impl From<&Failure> for Exit {
 pub(crate) async fn run(socket: &Path, context: Context, out: &mut Output<'_>) -> Result<Exit, Failure> {
     match context {
         Context::Record(command) => record::run(socket, command, out).await,
+        Context::Dns(command) => dns::run(socket, command, out).await,
         Context::Cluster(command) => cluster::run(socket, command, out).await,
         Context::Server(command) => server::run(socket, command, out).await,
         Context::Tools(ToolsCommand::Dig(words)) => dig::dig(socket, words, out).await,

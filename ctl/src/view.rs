@@ -6,12 +6,14 @@
 mod cluster;
 mod config;
 mod conflicts;
+mod dns;
 mod peers;
 mod server;
 
 pub(crate) use cluster::cluster;
 pub(crate) use config::config;
 pub(crate) use conflicts::conflicts;
+pub(crate) use dns::dns;
 pub(crate) use server::server;
 
 use serde_json::{Map, Value};

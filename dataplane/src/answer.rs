@@ -2,16 +2,19 @@
 //! the same function.
 //!
 //! What is tried, in this order: not a question for us; a name of a local zone; a loose name; an automatic PTR record; a
-//! special name; REFUSED. A query for an existing record set costs one lookup and one copy, and allocates nothing as long as `reply` has the capacity.
+//! special name; a blocked name; what was remembered; whom to ask; REFUSED. A query for an existing record set, or for what is
+//! remembered, costs one lookup and one copy, and allocates nothing as long as `reply` has the capacity.
 
 mod alias;
 mod arpa;
+mod blocked;
+pub(crate) mod elsewhere;
 mod identity;
 mod lookup;
 mod negative;
 mod referral;
 mod reverse;
-mod special;
+pub(crate) mod special;
 mod targets;
 
 use crate::{
@@ -24,6 +27,7 @@ use crate::{
     wire_name::LowerName,
 };
 use dnsplane_proto::RecordType;
+use elsewhere::Asking;
 use lookup::Lookup;
 use std::{net::IpAddr, time::Duration};
 
@@ -42,6 +46,25 @@ pub enum Transport {
     Udp,
     /// A stream: up to 65,535 octets.
     Tcp,
+    /// The same, encrypted (RFC 7858).
+    Tls,
+    /// A request of HTTP, encrypted (RFC 8484).
+    Https,
+    /// A stream of QUIC, encrypted (RFC 9250).
+    Quic,
+}
+
+impl Transport {
+    /// Nobody on the way can read it; so its length should not tell much either (RFC 7830).
+    pub fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Https | Self::Quic)
+    }
+
+    /// A connection that a client keeps open between queries, and may ask for how long (RFC 7828). Over QUIC and HTTPS that
+    /// is the business of these protocols (RFC 9250 §5.5.2).
+    pub(crate) fn is_kept_open(self) -> bool {
+        matches!(self, Self::Tcp | Self::Tls)
+    }
 }
 
 /// Who asks, and how.
@@ -129,28 +152,52 @@ pub fn answer(query: &[u8], asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut 
     let Some(header) = Header::parse(query).filter(|header| !header.is_response()) else {
         return Outcome::Dropped;
     };
-    Outcome::Replied(if header.opcode() == 0 {
-        reply_to(query, header, asker, snapshot, reply)
-    } else {
-        // The question of a NOTIFY or UPDATE is repeated if it can be read; what follows it is not looked at.
-        let question = Question::parse(query).map_or(&[][..], |question| question.wire);
-        conclude(Encoder::new(reply, header, question), Branch::Invalid, Rcode::NotImp)
-    })
+    if header.opcode() == 0 {
+        return reply_to(query, header, asker, snapshot, reply, None);
+    }
+    // The question of a NOTIFY or UPDATE is repeated if it can be read; what follows it is not looked at.
+    let question = Question::parse(query).map_or(&[][..], |question| question.wire);
+    conclude(Encoder::new(reply, header, question), Branch::Invalid, Rcode::NotImp)
 }
 
-fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snapshot, reply: &mut Vec<u8>) -> Replied {
+/// As [`answer`]. `elsewhere` gets the last name of the chain that is not ours, if there is one: for explanations.
+pub(crate) fn traced(
+    query: &[u8],
+    asker: &Asker<'_>,
+    snapshot: &Snapshot,
+    reply: &mut Vec<u8>,
+    elsewhere: &mut Option<Box<[u8]>>,
+) -> Outcome {
+    match Header::parse(query).filter(|header| !header.is_response() && header.opcode() == 0) {
+        Some(header) => reply_to(query, header, asker, snapshot, reply, Some(elsewhere)),
+        None => answer(query, asker, snapshot, reply),
+    }
+}
+
+fn reply_to<'a>(
+    query: &[u8],
+    header: Header<'_>,
+    asker: &Asker<'a>,
+    snapshot: &'a Snapshot,
+    reply: &'a mut Vec<u8>,
+    elsewhere: Option<&'a mut Option<Box<[u8]>>>,
+) -> Outcome {
     let Ok(query) = Query::parse(query) else {
         return conclude(Encoder::new(reply, header, &[]), Branch::Invalid, Rcode::FormErr);
     };
     let (rules, transport) = (&snapshot.rules, asker.transport);
     let mut encoder = Encoder::new(reply, header, query.question.wire);
     let limit = match (transport, query.edns) {
-        (Transport::Tcp, _) => MAX_TCP,
         (Transport::Udp, None) => usize::from(PLAIN_UDP),
         // Sizes below 512 mean 512 (RFC 6891 §6.2.3).
         (Transport::Udp, Some(edns)) => usize::from(edns.payload.max(PLAIN_UDP).min(rules.max_udp_payload)),
+        _ => MAX_TCP,
     };
     encoder.limit(limit, query.edns.as_ref(), asker, rules);
+    let resolves = snapshot.resolves_for(asker.address);
+    if resolves {
+        encoder.recursion_available();
+    }
     if query.edns.is_some_and(|edns| edns.version > 0) {
         return conclude(encoder, Branch::Invalid, Rcode::BadVers);
     }
@@ -163,8 +210,9 @@ fn reply_to(query: &[u8], header: Header<'_>, asker: &Asker<'_>, snapshot: &Snap
         let branch = if rcode == Rcode::Refused { Branch::Refused } else { Branch::Invalid };
         return conclude(encoder, branch, rcode);
     }
-    let lookup = Lookup::new(snapshot, query.question.kind, encoder);
-    if rules.local_records { lookup.run(&query.question) } else { lookup.not_ours(&query.question) }
+    let asking = Asking::of(&query, asker, resolves, elsewhere);
+    let lookup = Lookup { snapshot, kind: query.question.kind, encoder, asking };
+    lookup.run(&query.question)
 }
 
 /// Questions that no lookup can answer. Types that are never data, such as OPT, are not among them: no name has any, so
@@ -186,7 +234,11 @@ fn refusal(question: &Question<'_>, transport: Transport, snapshot: &Snapshot) -
     }
 }
 
-fn conclude(encoder: Encoder<'_>, branch: Branch, rcode: Rcode) -> Replied {
+fn conclude(encoder: Encoder<'_>, branch: Branch, rcode: Rcode) -> Outcome {
+    Outcome::Replied(finish(encoder, branch, rcode))
+}
+
+fn finish(encoder: Encoder<'_>, branch: Branch, rcode: Rcode) -> Replied {
     Replied { branch, rcode, nodata: false, referral: false, truncated: encoder.finish(rcode) }
 }
 

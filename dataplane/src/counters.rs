@@ -43,6 +43,12 @@ counters! {
     udp_queries,
     /// … over TCP.
     tcp_queries,
+    /// … over TLS.
+    dot_queries,
+    /// … over HTTPS.
+    doh_queries,
+    /// … over QUIC.
+    doq_queries,
     /// Answered from local records, negative answers included.
     answered_local,
     /// Answered because the name means the same everywhere, or because the question was about this server.
@@ -55,6 +61,10 @@ counters! {
     answered_stale,
     /// Answered from what was fetched for this query.
     answered_upstream,
+    /// Queries for which nothing was remembered.
+    cache_misses,
+    /// Answers that were to be renewed: popular and near their end, or past their time.
+    cache_renewals,
     /// Fetched, or being fetched, for a query or to renew what was remembered.
     forwarded,
     /// Replies SERVFAIL: nobody had an answer.
@@ -89,12 +99,22 @@ counters! {
     send_errors,
     /// TCP connections accepted.
     tcp_connections,
-    /// TCP connections closed at once: too many, in all or of one client, and none of them idle.
+    /// … of DNS over TLS.
+    dot_connections,
+    /// … of DNS over HTTPS.
+    doh_connections,
+    /// QUIC connections accepted.
+    doq_connections,
+    /// Connections of any kind closed at once: too many, in all or of one client, and none of them idle.
     tcp_rejected,
-    /// TCP connections that were closed because they were idle and others needed their place.
+    /// Connections that were closed because they were idle and others needed their place.
     tcp_evicted,
-    /// TCP connections closed because the client did not read, or did not finish its query.
+    /// Connections closed because the client did not read, or did not finish its query.
     tcp_timeouts,
+    /// TLS and QUIC handshakes that failed or took too long.
+    handshakes_failed,
+    /// HTTP requests that were no DNS queries.
+    http_refused,
 }
 
 /// Names and values.
@@ -134,9 +154,12 @@ impl Counters {
             Outcome::Dropped => self.dropped.increment(),
             Outcome::Withheld => self.withheld.increment(),
             Outcome::Replied(replied) => self.count_reply(*replied),
-            Outcome::ToRenew(replied, _) => self.count_reply(*replied),
-            // Counted when there is a reply.
-            Outcome::Unresolved(_) => {}
+            Outcome::ToRenew(replied, _) => {
+                self.cache_renewals.increment();
+                self.count_reply(*replied);
+            }
+            // What it is answered is counted when there is a reply.
+            Outcome::Unresolved(_) => self.cache_misses.increment(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! set aside first: a reply that had to be truncated still says which EDNS we speak (RFC 6891 §7).
 
 mod opt;
+mod remembered;
 
 use crate::{
     answer::Asker,
@@ -12,10 +13,13 @@ use crate::{
     wire_name,
 };
 use opt::Opt;
+pub(crate) use remembered::Told;
 
 /// The highest offset that a compression pointer can name (RFC 1035 §4.1.4).
 const MAX_POINTER: usize = 0x3fff;
 const QUESTION_AT: usize = HEADER;
+/// Of a question, behind its name.
+const KIND_AND_CLASS: usize = 4;
 
 /// Response codes (RFC 1035 §4.1.1, RFC 6891 §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub(crate) struct Encoder<'a> {
     limit: usize,
     counts: [u16; 3],
     authoritative: bool,
+    recursion_available: bool,
+    authentic: bool,
     truncated: bool,
     opt: Option<Opt<'a>>,
 }
@@ -75,7 +81,17 @@ impl<'a> Encoder<'a> {
         out.extend_from_slice(&[id_high, id_low, header.opcode_and_rd() | QR, header.checking_disabled()]);
         out.extend_from_slice(&[0, u8::from(!question.is_empty()), 0, 0, 0, 0, 0, 0]);
         out.extend_from_slice(question);
-        Self { out, start, limit: usize::MAX, counts: [0; 3], authoritative: false, truncated: false, opt: None }
+        Self {
+            out,
+            start,
+            limit: usize::MAX,
+            counts: [0; 3],
+            authoritative: false,
+            recursion_available: false,
+            authentic: false,
+            truncated: false,
+            opt: None,
+        }
     }
 
     /// Limits the whole message to so many octets, and adds an OPT record if the client sent one (RFC 6891 §6.1.1).
@@ -88,6 +104,39 @@ impl<'a> Encoder<'a> {
     /// AA (RFC 1035 §4.1.1).
     pub(crate) fn authoritative(&mut self) {
         self.authoritative = true;
+    }
+
+    /// RA: this client may have names resolved that are not ours (RFC 1035 §4.1.1).
+    pub(crate) fn recursion_available(&mut self) {
+        self.recursion_available = true;
+    }
+
+    /// AD: what the reply says is what its zones signed (RFC 4035 §3.2.3).
+    pub(crate) fn authentic(&mut self) {
+        self.authentic = true;
+    }
+
+    /// Says more about an outcome to clients that may understand it (RFC 8914), if there is room.
+    pub(crate) fn extended_error(&mut self, code: u16) {
+        let written = self.out.len() - self.start;
+        let Some(opt) = self.opt.as_mut().filter(|_| written + opt::EXTENDED_ERROR_OCTETS <= self.limit) else {
+            return;
+        };
+        if opt.extended_error.replace(code).is_none() {
+            self.limit -= opt::EXTENDED_ERROR_OCTETS;
+        }
+    }
+
+    /// Takes back all records: what was written of them is no answer.
+    pub(crate) fn clear(&mut self) {
+        let question = self.name_at(QUESTION_AT).len() + KIND_AND_CLASS;
+        self.out.truncate(self.start + QUESTION_AT + question);
+        (self.counts, self.authoritative, self.truncated) = ([0; 3], false, false);
+    }
+
+    /// Takes back everything: there is no reply yet.
+    pub(crate) fn abandon(self) {
+        self.out.truncate(self.start);
     }
 
     /// Appends a record set whose owner is written at `owner`, an offset in the message; returns where it starts.
@@ -123,8 +172,7 @@ impl<'a> Encoder<'a> {
     /// Whether the reply holds this record of the name at `owner` already.
     pub(crate) fn has(&self, owner: usize, record: &Set<'_>) -> bool {
         let name = self.name_at(owner);
-        // Behind the question there are only records whose owner is a pointer.
-        const KIND_AND_CLASS: usize = 4;
+        // Behind the question there are only records whose owner is a pointer, as long as nothing remembered was added.
         let mut rest = self.written(QUESTION_AT + self.name_at(QUESTION_AT).len() + KIND_AND_CLASS);
         while let Some(header) = rest.first_chunk::<RECORD_HEADER>() {
             let its_owner = usize::from(u16::from_be_bytes([header[0] & 0x3f, header[1]]));
@@ -168,11 +216,11 @@ impl<'a> Encoder<'a> {
     pub(crate) fn finish(self, rcode: Rcode) -> bool {
         let code = rcode as u16;
         if let Some(opt) = &self.opt {
-            opt.write(self.out, rcode);
+            opt.write(self.out, self.out.len() - self.start, rcode);
         }
         let header = &mut self.out[self.start..self.start + HEADER];
         header[2] |= u8::from(self.authoritative) << 2 | u8::from(self.truncated) << 1;
-        header[3] |= code as u8 & 0x0f;
+        header[3] |= u8::from(self.recursion_available) << 7 | u8::from(self.authentic) << 5 | code as u8 & 0x0f;
         let [answers, authorities, additionals] = self.counts;
         for (at, count) in [(6, answers), (8, authorities), (10, additionals + u16::from(self.opt.is_some()))] {
             header[at..at + 2].copy_from_slice(&count.to_be_bytes());

@@ -13,6 +13,7 @@ mod cookie;
 pub mod counters;
 pub mod current;
 mod encode;
+pub mod explain;
 pub mod feed;
 pub mod filter;
 pub mod last_good;

@@ -7,6 +7,8 @@
 //! A client is an IPv4 address or an IPv6 /64: whoever has one address of a /64 has all of them. A network is a /24 or a
 //! /56. A client that shows a server cookie of ours (RFC 7873) receives what is sent to it, so it is not limited.
 //!
+//! A query that has to be resolved first comes twice. It takes its token when it comes, and its reply counts when there is one.
+//!
 //! Without limits this is one branch. With them, counts are kept in tables of fixed size that all threads share without
 //! locks; nothing is allocated per query. All decisions are pure, and are given the time.
 
@@ -64,11 +66,12 @@ impl Limiter {
 
     fn limited(&self, exchange: &Exchange<'_>, reply: &mut Vec<u8>) -> Outcome {
         let start = reply.len();
-        if !self.admits(exchange) && !exchange.shows_cookie() {
+        let is_first_time = exchange.asker.known.fetched.is_none();
+        if is_first_time && !self.admits(exchange) && !exchange.shows_cookie() {
             return exchange.instead(Rcode::Refused, reply);
         }
         let outcome = answer::answer(exchange.query, exchange.asker, exchange.snapshot, reply);
-        let Outcome::Replied(replied) = outcome else { return outcome };
+        let (Outcome::Replied(replied) | Outcome::ToRenew(replied, _)) = outcome else { return outcome };
         if exchange.asker.transport != Transport::Udp {
             return outcome;
         }
@@ -77,11 +80,16 @@ impl Limiter {
             return outcome;
         }
         reply.truncate(start);
-        match verdict {
-            Judged::Send => outcome,
+        let instead = match verdict {
+            Judged::Send => return outcome,
             Judged::Refuse => exchange.instead(Rcode::Refused, reply),
             Judged::Truncate => exchange.instead(Rcode::NoError, reply),
             Judged::Withhold => Outcome::Withheld,
+        };
+        // What should be renewed does not depend on what this client is told.
+        match (instead, outcome) {
+            (Outcome::Replied(replied), Outcome::ToRenew(_, wanted)) => Outcome::ToRenew(replied, wanted),
+            (instead, _) => instead,
         }
     }
 
@@ -160,6 +168,9 @@ impl Exchange<'_> {
         let mut encoder = Encoder::new(reply, header, query.map_or(&[], |query| query.question.wire));
         let edns = query.and_then(|query| query.edns);
         encoder.limit(usize::MAX, edns.as_ref(), self.asker, &self.snapshot.rules);
+        if self.snapshot.resolves_for(self.asker.address) {
+            encoder.recursion_available();
+        }
         if rcode == Rcode::NoError {
             encoder.truncate();
         }

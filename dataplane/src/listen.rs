@@ -4,13 +4,22 @@
 //! An address that cannot be bound does not keep the others from answering; it is tried again each second, and why it
 //! failed is said once in the log and in every report.
 
-mod batch;
+pub(crate) mod batch;
+mod certificate;
+mod desk;
+mod doors;
 pub mod framing;
+mod https;
+mod places;
+mod quic;
 mod tcp;
+mod tls;
 mod udp;
 
-use crate::{Cookies, Limiter, counters::Registry, current::Current};
+use crate::{Cookies, Limiter, counters::Registry, current::Current, resolve::Engine};
+use desk::{Desk, Fetch, Patience, Waiting};
 use dnsplane_proto::Settings;
+use doors::Doors;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -42,7 +51,7 @@ pub struct Listening {
 
 /// A socket could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {protocol} {address}: {}", advice(source))]
+#[error("cannot listen on {protocol} {address}: {}", advice(source, "port"))]
 struct BindError {
     protocol: &'static str,
     address: SocketAddr,
@@ -56,7 +65,9 @@ pub struct Listeners {
     registry: Arc<Registry>,
     cookies: Arc<Cookies>,
     limiter: Arc<Limiter>,
-    tcp: Arc<tcp::Shared>,
+    engine: Engine,
+    desk: Arc<Desk>,
+    doors: Doors,
     open: BTreeMap<SocketAddr, Endpoint>,
     state: watch::Sender<Listening>,
     pulse: Arc<Pulse>,
@@ -64,12 +75,22 @@ pub struct Listeners {
 
 impl Listeners {
     /// Without any socket. `threads` answer on each address.
-    pub fn new(threads: usize, current: Arc<Current>, registry: Arc<Registry>, cookies: Arc<Cookies>) -> Self {
-        let limiter = Arc::new(Limiter::new());
-        let tcp =
-            tcp::Shared::new(current.clone(), &registry, cookies.clone(), limiter.clone(), tcp::Patience::default());
+    pub fn new(
+        threads: usize,
+        current: Arc<Current>,
+        registry: Arc<Registry>,
+        cookies: Arc<Cookies>,
+        limiter: Arc<Limiter>,
+        engine: Engine,
+    ) -> Self {
+        let resolver = engine.clone();
+        let fetch: Fetch = Arc::new(move |wanted, waiting| resolver.resolve(wanted, waiting.map(Waiting::into_client)));
+        let (cache, patience) = (engine.cache().clone(), Patience::default());
+        let desk = Desk::new(current.clone(), &registry, cookies.clone(), limiter.clone(), fetch, cache, patience);
         let (state, _) = watch::channel(Listening::default());
-        Self { threads, current, registry, cookies, limiter, tcp, open: BTreeMap::new(), state, pulse: Arc::default() }
+        let doors = Doors::new(desk.clone());
+        let (open, pulse) = (BTreeMap::new(), Arc::default());
+        Self { threads, current, registry, cookies, limiter, engine, desk, doors, open, state, pulse }
     }
 
     /// What the sockets are at, now and later.
@@ -87,24 +108,30 @@ impl Listeners {
         let mut retry = tokio::time::interval(RETRY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let wanted = settings.borrow_and_update().as_ref().map(|settings| settings.listen.clone());
+            let wanted = settings.borrow_and_update().clone();
             if let Some(wanted) = wanted {
-                self.match_to(&wanted.into_iter().collect());
+                self.desk.resolver_replies_within(wanted.resolving.timeout);
+                let mut errors = self.match_to(&wanted.listen.iter().copied().collect());
+                errors.extend(self.doors.match_to(&wanted.doors));
+                self.report(errors.join("; "));
             }
             tokio::select! {
                 () = stop.cancelled() => break,
                 changed = settings.changed() => if changed.is_err() { break },
+                () = self.doors.news() => {}
                 _ = retry.tick() => {}
             }
         }
+        self.doors.close();
         let open = std::mem::take(&mut self.open);
         open.values().for_each(Endpoint::stop);
         let threads = tokio::task::spawn_blocking(move || drop(open));
-        self.tcp.drained().await;
+        self.desk.drained().await;
         let _ = threads.await;
     }
 
-    fn match_to(&mut self, wanted: &BTreeSet<SocketAddr>) {
+    /// Opens and closes what answers without encryption; returns what is wrong.
+    fn match_to(&mut self, wanted: &BTreeSet<SocketAddr>) -> Vec<String> {
         // A thread that panicked took its socket with it; the others of its group would go on without its clients.
         let dead: Vec<_> = self.open.iter().filter(|(_, endpoint)| endpoint.is_dead()).map(|(at, _)| *at).collect();
         for address in dead {
@@ -130,12 +157,13 @@ impl Listeners {
             info!(address = %endpoint.bound, "no longer listening");
             endpoint.retire();
         }
-        self.report(errors.join("; "));
+        errors
     }
 
     fn report(&self, error: String) {
         let bound = |protocol: &'static str| self.open.values().map(move |open| format!("{protocol} {}", open.bound));
-        let now = Listening { sockets: bound("udp").chain(bound("tcp")).collect(), error };
+        let sockets = bound("udp").chain(bound("tcp")).chain(self.doors.sockets()).collect();
+        let now = Listening { sockets, error };
         self.pulse.watch(self.open.values());
         self.state.send_if_modified(|before| {
             if *before == now {
@@ -175,10 +203,12 @@ impl Listeners {
             sockets.push(udp::bind(bound).map_err(udp_error)?);
         }
         // All sockets are there before the first thread starts, so that the kernel's spreading does not change midway.
-        let start = |socket| udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter);
+        let start = |socket| {
+            udp::Worker::start(socket, &self.current, &self.registry, &self.cookies, &self.limiter, &self.engine)
+        };
         let workers = sockets.into_iter().map(start).collect::<io::Result<_>>().map_err(udp_error)?;
         let stop = CancellationToken::new();
-        let accept = tokio::spawn(tcp::serve(tcp, self.tcp.clone(), stop.clone()));
+        let accept = tokio::spawn(tcp::serve(tcp, self.desk.clone(), stop.clone()));
         Ok(Endpoint { bound, workers, accept, stop })
     }
 }
@@ -262,17 +292,18 @@ fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Soc
 }
 
 /// Seconds since 1970, as [`Asker::now`](crate::Asker::now) wants them.
-fn now() -> u32 {
+pub(crate) fn now() -> u32 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as u32)
 }
 
 /// What went wrong, and what to do about it where we know.
-fn advice(error: &io::Error) -> String {
+/// `key` is what says which port.
+fn advice(error: &io::Error, key: &str) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "the port is in use by another program; stop it, or change `port`".to_owned(),
+        io::ErrorKind::AddrInUse => format!("the port is in use by another program; stop it, or change `{key}`"),
         io::ErrorKind::AddrNotAvailable => "this machine does not have this address".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, or change `port`".to_owned()
+            format!("not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, or change `{key}`")
         }
         _ => error.to_string(),
     }

@@ -61,6 +61,16 @@ impl<'a> Header<'a> {
         self.octets[3] & 0x10
     }
 
+    /// RD: the client wants names resolved that are not ours (RFC 1035 §4.1.1).
+    pub fn recursion_desired(&self) -> bool {
+        self.octets[2] & 0x01 != 0
+    }
+
+    /// AD: the client wants to know whether an answer is authentic (RFC 6840 §5.7).
+    pub fn authentic_data(&self) -> bool {
+        self.octets[3] & 0x20 != 0
+    }
+
     fn counts(&self) -> [u16; 4] {
         std::array::from_fn(|at| u16::from_be_bytes([self.octets[4 + 2 * at], self.octets[5 + 2 * at]]))
     }
@@ -220,7 +230,8 @@ mod tests {
                 dnssec_ok: true,
                 cookie: None,
                 keepalive: false,
-                wants_identity: false
+                wants_identity: false,
+                padding: false
             })
         );
         assert_eq!((query.header.opcode(), query.header.is_response()), (0, false));

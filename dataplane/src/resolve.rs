@@ -8,9 +8,13 @@
 //! fetched. So there is one place where replies are made, and local records that changed meanwhile count.
 
 pub mod cache;
+pub mod engine;
+pub mod exchange;
 pub mod route;
+pub mod upstream;
 
 pub use cache::{Cache, CachedAnswer};
+pub use engine::{Client, Engine, WayBack};
 
 use dnsplane_proto::RecordType;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ use dnsplane_proto::{Generation, Limits, Resolving, Settings, Upstreams};
 use index::Index;
 use ipnet::IpNet;
 use reverse::Reverse;
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 /// What queries are answered from.
 #[derive(Clone)]
@@ -109,6 +109,13 @@ impl Snapshot {
         self.reverse.as_ref().map(Reverse::size).unwrap_or_default()
     }
 
+    /// Whether this client may have names resolved that are not ours, and there is anybody who could be asked.
+    #[inline]
+    pub fn resolves_for(&self, client: IpAddr) -> bool {
+        let anybody = !self.upstreams.upstreams.is_empty() || self.upstreams.last_resort.is_some();
+        anybody && self.rules.may_recurse(client)
+    }
+
     /// How many records there are.
     pub fn records(&self) -> u64 {
         self.records
@@ -118,6 +125,24 @@ impl Snapshot {
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Snapshot").field("generation", &self.generation).field("records", &self.records).finish()
+    }
+}
+
+impl Rules {
+    /// Whether this client may have names resolved that are not ours.
+    pub fn may_recurse(&self, client: IpAddr) -> bool {
+        match client.to_canonical() {
+            IpAddr::V4(client) => self.networks.iter().any(|network| {
+                let IpNet::V4(network) = network else { return false };
+                let differs = u32::from(client) ^ u32::from(network.addr());
+                differs.checked_shr(32 - u32::from(network.prefix_len())).unwrap_or(0) == 0
+            }),
+            IpAddr::V6(client) => self.networks.iter().any(|network| {
+                let IpNet::V6(network) = network else { return false };
+                let differs = u128::from(client) ^ u128::from(network.addr());
+                differs.checked_shr(128 - u32::from(network.prefix_len())).unwrap_or(0) == 0
+            }),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod million;
 mod pair;
 mod probe;
 mod profile;
+mod resolvers;
 mod servers;
 mod spread;
 mod steady;
@@ -22,7 +23,7 @@ use servers::Effort;
 use std::{fmt::Display, process::exit, str::FromStr};
 
 const USAGE: &str = "usage: bench [--rounds N] [--seconds N] [--changes-per-second N] NAME …
-names: servers servers-million servers-tcp changes profile fsync pair pair-million existing million";
+names: servers servers-million servers-tcp resolvers resolvers-cold tls changes profile fsync pair pair-million existing million";
 
 fn main() {
     let mut effort = Effort { rounds: 5, seconds: 3 };
@@ -47,6 +48,9 @@ fn main() {
             "servers" => servers::udp(10_000, effort),
             "servers-million" => servers::udp(1_000_000, effort),
             "servers-tcp" => servers::tcp(10_000, effort),
+            "resolvers" => resolvers::cached(effort),
+            "resolvers-cold" => resolvers::cold(effort),
+            "tls" => resolvers::tls(effort),
             "changes" => changes::run(effort, pace),
             "profile" => profile::run(10_000, effort),
             "fsync" => fsync::run(),

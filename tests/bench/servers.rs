@@ -3,17 +3,17 @@
 //! What counts is each server's ratio to another one within a round, and of these the median over the rounds: a machine
 //! that is slower for a while then is so for all of them. All servers stay up throughout; who is not asked takes no time.
 
-mod cost;
+pub(crate) mod cost;
 pub(crate) mod dnsperf;
-mod figures;
+pub(crate) mod figures;
 pub(crate) mod goal;
-mod others;
-mod ours;
-mod server;
+pub(crate) mod others;
+pub(crate) mod ours;
+pub(crate) mod server;
 pub(crate) mod table;
 pub(crate) mod zone;
 
-use dnsperf::Way;
+use dnsperf::{Report, Way};
 use figures::{BEST, FLOOR, Figures, OURS, Sample, cpu, rate};
 use goal::Goal;
 use server::{Knock, Server};
@@ -94,11 +94,11 @@ pub(crate) fn start_ours(zone: Zone) -> Server {
     server
 }
 
-fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn introduce(way: Way, effort: Effort) {
+pub(crate) fn introduce(way: Way, effort: Effort) {
     let Effort { rounds, seconds } = effort;
     println!(
         "{rounds} rounds, {seconds} s for each server and round: `dnsperf {}`.\n",
@@ -146,10 +146,15 @@ fn rounds(servers: &[Server], zone: Zone, ask: Ask, way: Way, effort: Effort) ->
     Figures(servers.iter().map(|server| server.name).zip(samples).collect())
 }
 
-fn measure(server: &Server, way: Way, questions: &Path, seconds: u32) -> Sample {
+pub(crate) fn measure(server: &Server, way: Way, questions: &Path, seconds: u32) -> Sample {
+    sample(server, || dnsperf::run(way, server.address, questions, seconds))
+}
+
+/// What a run against a server measured, and what it cost the server.
+pub(crate) fn sample(server: &Server, run: impl FnOnce() -> Report) -> Sample {
     let tree = server.tree();
     let before = cost::processor_time(&tree);
-    let report = dnsperf::run(way, server.address, questions, seconds);
+    let report = run();
     let spent = cost::processor_time(&tree) - before;
     Sample { report, cost: spent.as_secs_f64() * 1e6 / report.completed as f64 }
 }

@@ -124,7 +124,7 @@ async fn remove(
     })();
     match selection {
         Ok(selection) => edit(&api, Edit::Remove(selection), from, StatusCode::OK, "record deleted").await,
-        Err(message) => invalid_input(message),
+        Err(message) => invalid_input(vec![message]),
     }
 }
 
@@ -167,19 +167,21 @@ fn refusal(error: &StoreError) -> Response {
     }
 }
 
-fn invalid_arguments(messages: &[String]) -> Response {
+/// Arguments that do not do.
+pub(super) fn invalid_arguments(messages: &[String]) -> Response {
     error_reply(StatusCode::BAD_REQUEST, "invalid arguments", messages)
 }
 
-fn invalid_input(message: String) -> Response {
-    error_reply(StatusCode::BAD_REQUEST, "invalid input", &[message])
+/// A body that does not do.
+pub(super) fn invalid_input(messages: Vec<String>) -> Response {
+    error_reply(StatusCode::BAD_REQUEST, "invalid input", &messages)
 }
 
 /// A body's fields. Keys match without case, as existing nodes read them.
-fn fields(body: &[u8]) -> Result<Map<String, Value>, Box<Response>> {
+pub(super) fn fields(body: &[u8]) -> Result<Map<String, Value>, Box<Response>> {
     match serde_json::from_slice::<Map<String, Value>>(body) {
         Ok(map) => Ok(map.into_iter().map(|(key, value)| (key.to_ascii_lowercase(), value)).collect()),
-        Err(error) => Err(Box::new(invalid_input(error.to_string()))),
+        Err(error) => Err(Box::new(invalid_input(vec![error.to_string()]))),
     }
 }
 
@@ -203,7 +205,7 @@ fn new_record(body: &[u8]) -> Result<NewRecord, Box<Response>> {
             ttl: ttl.filter(|ttl| *ttl > 0),
         })
     };
-    read().map_err(|message| Box::new(invalid_input(message)))
+    read().map_err(|message| Box::new(invalid_input(vec![message])))
 }
 
 /// A field that must be text if it is there.

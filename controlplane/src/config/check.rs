@@ -1,11 +1,14 @@
 //! From the struct that mirrors the file to usable values: defaults, addresses, paths, and what must not be combined.
 
 use super::{
-    Api, Config, RecordsSource, Secret, Severity, Surroundings, cluster,
+    Api, Config, RecordsSource, Secret, Severity, Surroundings, block_lists, cluster, doors,
     file::{File, Locations, Source},
-    limits, listen, unused,
+    forwarding, limits, listen,
+    listen::given,
+    resolving::{self, Probing},
+    unused,
 };
-use dnsplane_proto::{Doors, MAX_IDENTITY, Resolving, Settings};
+use dnsplane_proto::{MAX_IDENTITY, Settings};
 use serde_json::{Map, Value};
 use std::{
     net::SocketAddr,
@@ -35,14 +38,17 @@ pub(super) fn check(
     let feed_socket = socket("feed_socket", &file.feed_socket, folder, &mut complaints);
     let admin_socket = file.server_socket.clone().or_else(|| file.client_socket_path.clone());
     let admin_socket = socket("server_socket", &admin_socket, folder, &mut complaints);
+    let probing = resolving::probing(file, &mut complaints);
     let config = Config {
         folder: folder.to_owned(),
         feed_socket: feed_socket.unwrap_or_else(|| folder.join("feed.sock")),
         admin_socket: admin_socket.unwrap_or_else(|| surroundings.admin_socket()),
-        answering: answering(file, &mut complaints),
+        answering: answering(file, folder, &probing, &mut complaints),
+        forwarding: forwarding::check(file, folder, probing, &mut complaints),
         api: api(file, &mut complaints),
         dashboard: file.stats_dashboard_enabled.unwrap_or(true),
         records: records(file.file_locations.as_ref(), folder, &mut complaints),
+        block_lists: block_lists::check(file, folder, &mut complaints),
         pretty_json: file.pretty_json.unwrap_or(false),
         cluster: cluster::check(file, &mut complaints),
         log: severity(file, &mut complaints),
@@ -77,7 +83,7 @@ impl Complaints {
     }
 }
 
-fn answering(file: &File, complaints: &mut Complaints) -> Settings {
+fn answering(file: &File, folder: &Path, probing: &Probing, complaints: &mut Complaints) -> Settings {
     let port = port(["port", "dns_port"], [&file.port, &file.dns_port], 53, complaints);
     let bind = listen::addresses(file.dns_bind.as_deref().unwrap_or_default(), listen::EVERYWHERE);
     let bind = complaints.or_default("dns_bind", bind);
@@ -99,8 +105,10 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         }
         text => Ok(text.as_bytes()),
     };
+    let listen: Vec<_> = bind.into_iter().map(|address| SocketAddr::new(address, port)).collect();
     Settings {
-        listen: bind.into_iter().map(|address| SocketAddr::new(address, port)).collect(),
+        doors: doors::check(file, &listen, folder, complaints),
+        listen,
         max_udp_payload: complaints.or_default("dns_max_edns_udp_payload", payload),
         refuse_any: file.dns_refuse_any.unwrap_or(false),
         local_records: file.local_records_enabled.unwrap_or(true),
@@ -108,8 +116,7 @@ fn answering(file: &File, complaints: &mut Complaints) -> Settings {
         auto_ptr: file.record_settings.as_ref().and_then(|own| own.auto_build_ptr_from_a).unwrap_or(false),
         identity: complaints.or_default("dns_identity", identity).into(),
         limits: limits::check(file, complaints),
-        resolving: Resolving::default(),
-        doors: Doors::default(),
+        resolving: resolving::check(file, probing, complaints),
         blocking_paused_until: 0,
     }
 }
@@ -196,9 +203,4 @@ fn socket(key: &'static str, text: &Option<String>, folder: &Path, complaints: &
         complaints.problem(key, format!("is a path of {length} octets; a socket's path has at most {MAX_SOCKET_PATH}"));
     }
     Some(path)
-}
-
-/// Text that says something.
-fn given(text: &Option<String>) -> Option<&str> {
-    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }

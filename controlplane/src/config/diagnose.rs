@@ -5,6 +5,7 @@ use super::{
     places::{Places, Position, position},
     setting::is_secret,
 };
+use crate::upstreams::ServersError;
 use serde_json::Value;
 use std::{
     fmt, io,
@@ -62,6 +63,9 @@ pub enum ConfigError {
         /// What is wrong, in the order of the file.
         problems: Vec<Problem>,
     },
+    /// The list of upstream servers belongs to the configuration.
+    #[error(transparent)]
+    Servers(#[from] ServersError),
     /// The file of defaults could not be written.
     #[error("cannot create configuration `{}`", path.display())]
     Create {

@@ -7,6 +7,11 @@ pub(super) const EVERYWHERE: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), I
 /// This machine alone, in both families.
 pub(super) const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
+/// Text that says something.
+pub(super) fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
 /// A port written as text; empty means the default.
 pub(super) fn port(text: &str, default: u16) -> Result<u16, String> {
     let text = text.trim();

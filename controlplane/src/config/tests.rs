@@ -399,10 +399,7 @@ fn comments_are_accepted_in_silence_and_kept() {
 fn keys_without_effect_are_listed_when_they_ask_for_something() {
     let unused = |text| config(text).unused;
     assert_eq!(unused(r#"{"fallback_server_ip": "1.1.1.1", "fallback_server_port": "53"}"#), ["fallback_server_ip"]);
-    assert_eq!(
-        unused(r#"{"dot_enabled": false, "doh_enabled": true, "adblock_list_files": [], "timeout": 2}"#),
-        ["doh_enabled"]
-    );
+    assert_eq!(unused(r#"{"pprof_enabled": false, "axfr_enabled": true, "full_stats": false}"#), ["axfr_enabled"]);
     assert_eq!(unused(r#"{"fallback_server_ip": ""}"#), [""; 0]);
 }
 

@@ -7,21 +7,12 @@ use serde_json::{Map, Value};
 
 /// The keys, and for each the JSON of values that ask for nothing.
 const NOT_YET: &[(&str, &[&str])] = &[
-    ("fallback_server_ip", &["\"\""]),
-    ("timeout", &["0", "2"]),
     ("api_tls_cert", &["\"\""]),
     ("api_tls_key", &["\"\""]),
     ("api_rate_limit_rps", &["0", "0.0"]),
-    ("dot_enabled", &["false"]),
-    ("doh_enabled", &["false"]),
-    ("dnssec_validate", &["false"]),
-    ("dnssec_validate_strict", &["false"]),
+    ("dnssec_trust_anchor_file", &["\"\""]),
     ("dnssec_sign_enabled", &["false"]),
-    ("cache_records", &["false", "true"]),
-    ("min_cache_ttl_seconds", &["0", "600"]),
     ("full_stats", &["false"]),
-    ("adblock_list_files", &["[]"]),
-    ("upstream_health_check_enabled", &["false"]),
     ("dashboard_resolution_log_cap", &["1000"]),
     ("pprof_enabled", &["false"]),
     ("axfr_enabled", &["false"]),

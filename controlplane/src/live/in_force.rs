@@ -4,8 +4,8 @@ use super::{Shown, Updates, WARNING};
 use crate::{
     cluster,
     config::{
-        self, Change, Config, ConfigError, Loaded, RecordsSource, Secret, Setting, Surroundings, Understood,
-        UnknownKey, save,
+        self, BlockLists, Change, Config, ConfigError, Forwarding, Loaded, RecordsSource, Secret, Setting,
+        Surroundings, Understood, UnknownKey, save,
     },
     store::Store,
 };
@@ -57,15 +57,21 @@ pub(super) struct InForce {
     store: Store,
     cluster: watch::Sender<Arc<cluster::Settings>>,
     answering: watch::Sender<Arc<Settings>>,
+    block_lists: watch::Sender<Arc<BlockLists>>,
+    forwarding: watch::Sender<Arc<Forwarding>>,
     token: watch::Sender<Option<Secret>>,
+    /// Not a setting: it ends by itself, and is kept with the block lists.
+    blocking_paused_until: u64,
 }
 
 impl InForce {
     pub(super) fn new(path: &Path, loaded: Loaded, surroundings: Surroundings, store: Store) -> (Self, Updates) {
         save::sweep(path);
-        let Loaded { config, warnings, text } = loaded;
+        let Loaded { config, warnings, text, .. } = loaded;
         let (cluster, cluster_updates) = watch::channel(Arc::new(cluster::Settings::from(&config.cluster)));
         let (answering, answering_updates) = watch::channel(Arc::new(config.answering.clone()));
+        let (block_lists, block_lists_updates) = watch::channel(Arc::new(config.block_lists.clone()));
+        let (forwarding, forwarding_updates) = watch::channel(Arc::new(config.forwarding.clone()));
         let (token, token_updates) = watch::channel(config.api.as_ref().and_then(|api| api.token.clone()));
         let started = config.clone();
         let settings = Self {
@@ -79,10 +85,20 @@ impl InForce {
             store,
             cluster,
             answering,
+            block_lists,
+            forwarding,
             token,
+            blocking_paused_until: 0,
         };
         settings.tell();
-        (settings, Updates { cluster: cluster_updates, answering: answering_updates, token: token_updates })
+        let updates = Updates {
+            cluster: cluster_updates,
+            answering: answering_updates,
+            block_lists: block_lists_updates,
+            forwarding: forwarding_updates,
+            token: token_updates,
+        };
+        (settings, updates)
     }
 
     pub(super) fn shown(&self) -> Result<Shown, SettingsError> {
@@ -195,6 +211,12 @@ impl InForce {
         Ok((changes.into_keys().collect(), messages))
     }
 
+    /// Has data planes block nothing until then.
+    pub(super) fn pause_blocking(&mut self, until: u64) {
+        self.blocking_paused_until = until;
+        self.tell();
+    }
+
     /// What the file would say if it held what is in force, once `found` was replaced by `new` there. Whoever edited the
     /// file by hand wants that edit kept, and has not asked for it to take effect.
     fn text_after(
@@ -232,7 +254,10 @@ impl InForce {
             || format!("records come from {} alone (`file_locations.records_source.read_only`)", path.display());
         self.store.set_read_only(read_only.then(reason));
         send(&self.cluster, Arc::new(cluster::Settings::from(&config.cluster)));
-        send(&self.answering, Arc::new(config.answering.clone()));
+        let blocking_paused_until = self.blocking_paused_until;
+        send(&self.answering, Arc::new(Settings { blocking_paused_until, ..config.answering.clone() }));
+        send(&self.block_lists, Arc::new(config.block_lists.clone()));
+        send(&self.forwarding, Arc::new(config.forwarding.clone()));
         if !self.token_must_stay(config) {
             send(&self.token, config.api.as_ref().and_then(|api| api.token.clone()));
         }

@@ -118,7 +118,7 @@ async fn doors_that_are_bound_at_start_are_named_and_the_value_is_kept_for_then(
     let back = node.set("feed_socket", "feed.sock");
     assert!(!back.contains("next start") && !back.contains("not in"), "{back}");
     assert!(!node.unsaved().contains(&"feed_socket"), "it is what the file says again");
-    assert!(node.set("dot_enabled", "true").contains("warning: `dot_enabled` is accepted and not used yet"));
+    assert!(node.set("axfr_enabled", "true").contains("warning: `axfr_enabled` is accepted and not used yet"));
 }
 
 #[tokio::test]

@@ -205,6 +205,7 @@ impl Line {
                 plane.listening = report.listening;
                 plane.listen_error = report.listen_error;
                 plane.counters = report.counters.into_iter().map(|counter| (counter.name, counter.value)).collect();
+                plane.upstreams = report.upstreams;
             }),
             Some(from_follower::Message::Reply(reply)) => self.waiting.settle(reply),
             Some(from_follower::Message::Hello(_)) | None => {}

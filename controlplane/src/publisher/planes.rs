@@ -1,7 +1,7 @@
 //! What we know of each connected data plane.
 
 use super::ask::{MAX_WAITING, Question};
-use dnsplane_proto::Generation;
+use dnsplane_proto::{Generation, pb::feed::UpstreamReport};
 use serde::{Serialize, Serializer};
 use std::{
     collections::BTreeMap,
@@ -42,6 +42,9 @@ pub struct PlaneStatus {
     pub listen_error: String,
     /// Its counters since it started.
     pub counters: BTreeMap<String, u64>,
+    /// How upstream servers do as it sees them; told by `GET /dns/upstreams/health`.
+    #[serde(skip)]
+    pub upstreams: Vec<UpstreamReport>,
     /// Whole resources sent on this connection.
     pub transfers_full: u64,
     /// Differences sent on this connection.
@@ -113,6 +116,7 @@ impl Planes {
             listening: Vec::new(),
             listen_error: String::new(),
             counters: BTreeMap::new(),
+            upstreams: Vec::new(),
             transfers_full: 0,
             transfers_delta: 0,
             bytes_sent: 0,

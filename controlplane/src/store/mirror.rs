@@ -11,13 +11,15 @@ pub use file::FileError;
 pub(super) use file::{Note, read_file, warn_of_faults, write_copy};
 
 use super::{Edited, Request, StoreError, View, recent::Recent};
-use crate::blocking::beside;
+use crate::{
+    blocking::beside,
+    hand_edits::{POLL, SETTLE, watch_file},
+};
 use file::{changed_file, write_file};
-use notify::{RecursiveMode, Watcher};
 use serde::Serialize;
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -34,10 +36,6 @@ const MIN_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Writing the file takes at most about one part in this many of the time.
 const SHARE: u32 = 20;
-/// Editors write in several steps; this long after the last one we look.
-const SETTLE: Duration = Duration::from_millis(200);
-/// How often we look without having been told: network file systems tell nothing.
-const POLL: Duration = Duration::from_secs(30);
 
 /// How the records file stands.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -69,7 +67,7 @@ impl Mirror {
     /// Works until told to stop; then writes the file a last time if it is behind.
     pub(super) async fn run(mut self, mut reloads: mpsc::Receiver<Reload>, shutdown: CancellationToken) {
         let (told, mut edits) = mpsc::channel(1);
-        let _watcher = watch_folder(&self.path, told);
+        let _watcher = watch_file(&self.path, told);
         let mut poll = tokio::time::interval(POLL);
         let mut write_at = self.is_behind().then(Instant::now);
         let mut look_at = None;
@@ -199,22 +197,4 @@ impl Mirror {
         let number = self.note.as_ref().map_or(0, |note| note.number);
         self.status.send_replace(MirrorStatus { path: self.path.clone(), number, problem });
     }
-}
-
-/// Watches the folder, since editors replace files; what happens to other files in it is passed over.
-fn watch_folder(path: &Path, told: mpsc::Sender<()>) -> Option<notify::RecommendedWatcher> {
-    let name = path.file_name()?.to_owned();
-    let folder = path.parent()?.to_owned();
-    let handler = move |event: notify::Result<notify::Event>| {
-        let ours = |event: &notify::Event| event.paths.iter().any(|path| path.file_name() == Some(&name));
-        if event.is_ok_and(|event| !event.kind.is_access() && ours(&event)) {
-            // A full channel already says what we have to say.
-            let _ = told.try_send(());
-        }
-    };
-    let started = notify::recommended_watcher(handler).and_then(|mut watcher| {
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
-    });
-    started.inspect_err(|error| warn!(%error, "cannot watch the records file; looking every 30 s instead")).ok()
 }

@@ -1,9 +1,10 @@
 //! A control plane that says what the tests want it to say.
 
 use dnsplane_proto::pb::admin::{
-    CheckRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest,
-    PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, SetRequest, SettingsReply, StatusRequest, admin_server::Admin,
+    CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest,
+    LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest, Record, RecordEdit,
+    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
+    StatusRequest, admin_server::Admin,
 };
 use std::sync::{Arc, Mutex};
 use tokio_stream::Stream;
@@ -19,6 +20,21 @@ const CONFLICTS: &str = r#"[
 
 const CONFIG: &str = r#"{"path":"/etc/dnsplane.json","unsaved":["api"],
     "settings":{"api":true,"cluster_auth_token":"(secret)","log":{"log_severity":"info"}}}"#;
+
+const SERVERS: &str = r#"{"servers":[
+    {"address":"192.0.2.53","port":"53","active":true,"name":"192.0.2.53:53"},
+    {"address":"192.0.2.54","port":"853","transport":"DoT","active":true,"domain_whitelist":["corp.test","lab.test"],
+        "fallback_address":"192.0.2.55","name":"tls://192.0.2.54:853"},
+    {"address":"192.0.2.56","port":"x","active":true,"name":"192.0.2.56:x","problem":"`port` is `x`"},
+    {"address":"192.0.2.57","port":"53","active":false,"name":"192.0.2.57:53"}],
+    "upstream_health":[
+    {"name":"192.0.2.53:53","address_port":"192.0.2.53:53","unhealthy":true,"consecutive_failures":3,
+        "last_probe_error":"timed out","transport":"udp","role":"upstream","queries":9,"failures":3},
+    {"name":"tls://192.0.2.54:853","address_port":"192.0.2.54:853","unhealthy":false,"transport":"dot","role":"upstream",
+        "last_success_at":"2026-05-04T09:30:00Z","rtt_ms":12.34,"queries":100,"failures":0},
+    {"name":"192.0.2.99:53","address_port":"192.0.2.99:53","unhealthy":false,"transport":"udp","role":"last_resort",
+        "queries":0,"failures":0}],
+    "messages":["servers file `x`, server 3 (192.0.2.56:x): `port` is `x`; it is not asked"]}"#;
 
 /// Answers every call; remembers what was asked, one line each.
 #[derive(Clone)]
@@ -59,6 +75,16 @@ impl Fake {
             true => Err(Status::invalid_argument("`wrong` is no key of dnsplane.json; did you mean `port`?")),
             false => Ok(Response::new(SettingsReply { messages: vec![deed.to_owned()] })),
         }
+    }
+
+    /// Says what was asked: which server, and its keys.
+    fn servers(&self, deed: &str, edit: ServerEdit) -> Result<Response<ServersReply>, Status> {
+        self.is_newer()?;
+        let which = edit.which.map(|which| format!(" {}|{}|{}", which.address, which.port, which.transport));
+        let keys = edit.keys.iter().map(|key| format!(" {}={}", key.name, key.value)).collect::<String>();
+        let said = format!("{deed}{}{keys}", which.unwrap_or_default());
+        self.note(said.clone());
+        Ok(Response::new(ServersReply { changed: true, messages: vec![said] }))
     }
 
     fn note(&self, text: String) {
@@ -217,5 +243,30 @@ impl Admin for Fake {
 
     async fn server_load(&self, _: Request<LoadRequest>) -> Result<Response<SettingsReply>, Status> {
         self.settings("load")
+    }
+
+    async fn dns_servers(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        Ok(Response::new(Document { json: SERVERS.to_owned() }))
+    }
+
+    async fn dns_server_add(&self, edit: Request<ServerEdit>) -> Result<Response<ServersReply>, Status> {
+        self.servers("add", edit.into_inner())
+    }
+
+    async fn dns_server_update(&self, edit: Request<ServerEdit>) -> Result<Response<ServersReply>, Status> {
+        self.servers("update", edit.into_inner())
+    }
+
+    async fn dns_server_remove(&self, which: Request<ServerSelection>) -> Result<Response<ServersReply>, Status> {
+        self.servers("remove", ServerEdit { which: Some(which.into_inner()), keys: Vec::new() })
+    }
+
+    async fn dns_servers_clear(&self, _: Request<ClearRequest>) -> Result<Response<ServersReply>, Status> {
+        self.servers("clear", ServerEdit::default())
+    }
+
+    async fn dns_servers_load(&self, _: Request<LoadRequest>) -> Result<Response<ServersReply>, Status> {
+        self.servers("load", ServerEdit::default())
     }
 }

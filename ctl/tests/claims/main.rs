@@ -6,6 +6,7 @@
 mod cluster;
 mod commands;
 mod dig;
+mod dns;
 mod fake;
 mod server;
 mod support;

@@ -1,6 +1,6 @@
 //! The search for one question in local records (RFC 1034 §4.3.2, RFC 4592, RFC 6672).
 
-use super::{Branch, Replied, conclude, reverse::Automatic, special};
+use super::{Branch, Outcome, Replied, elsewhere::Asking, finish, reverse::Automatic};
 use crate::{
     encode::{Encoder, Rcode, Section},
     message::{HEADER, Question},
@@ -19,6 +19,7 @@ pub(super) struct Lookup<'s, 'r> {
     pub(super) snapshot: &'s Snapshot,
     pub(super) kind: RecordType,
     pub(super) encoder: Encoder<'r>,
+    pub(super) asking: Asking<'r>,
 }
 
 /// Where a step of the search ended.
@@ -54,19 +55,18 @@ pub(super) struct Place<'n> {
     pub(super) at: usize,
 }
 
-impl<'s, 'r> Lookup<'s, 'r> {
-    pub(super) fn new(snapshot: &'s Snapshot, kind: RecordType, encoder: Encoder<'r>) -> Self {
-        Self { snapshot, kind, encoder }
-    }
-
-    pub(super) fn run(mut self, question: &Question<'_>) -> Replied {
+impl<'s> Lookup<'s, '_> {
+    pub(super) fn run(mut self, question: &Question<'_>) -> Outcome {
         let mut name = LowerName::new(question.name);
         let mut chain = [HEADER; MAX_CHAIN + 1];
         for hop in 0..=MAX_CHAIN {
-            match self.step(Place { name: name.as_bytes(), at: chain[hop] }) {
+            let place = Place { name: name.as_bytes(), at: chain[hop] };
+            let step = if self.snapshot.rules.local_records { self.step(place) } else { Step::NotOurs };
+            match step {
                 Step::Done(end) => return self.done(Branch::Local, end),
-                Step::NotOurs if hop == 0 => return self.not_ours(question),
-                // The alias leaves local data: the client gets what there is.
+                Step::NotOurs if hop == 0 => return self.not_ours(place),
+                // The alias leaves local data: without somebody to ask the client gets what there is.
+                Step::NotOurs if self.may_ask(place.name).is_ok() => return self.not_ours(place),
                 Step::NotOurs => break,
                 Step::Follow(at) => {
                     name = LowerName::new(self.encoder.name_at(at));
@@ -83,26 +83,18 @@ impl<'s, 'r> Lookup<'s, 'r> {
         self.done(Branch::Local, End::Records)
     }
 
-    /// No local record answers the question. There are names that nobody else should be asked for, either.
-    pub(super) fn not_ours(mut self, question: &Question<'_>) -> Replied {
-        let name = LowerName::new(question.name);
-        let place = Place { name: name.as_bytes(), at: HEADER };
-        let local = self.snapshot.rules.local_records;
-        let known = local && (self.snapshot.find(place.name).is_some() || self.automatic(place).is_some());
-        match special::answer(place.name, self.kind, place.at, known, &mut self.encoder) {
-            Some(end) => self.done(Branch::Special, end),
-            None => conclude(self.encoder, Branch::Refused, Rcode::Refused),
-        }
+    pub(super) fn done(self, branch: Branch, end: End) -> Outcome {
+        Outcome::Replied(self.replied(branch, end))
     }
 
-    fn done(self, branch: Branch, end: End) -> Replied {
+    pub(super) fn replied(self, branch: Branch, end: End) -> Replied {
         let rcode = match end {
             End::Records | End::NoData | End::Referral => Rcode::NoError,
             End::NxDomain => Rcode::NxDomain,
             End::TooLong => Rcode::YxDomain,
         };
         let (nodata, referral) = (matches!(end, End::NoData), matches!(end, End::Referral));
-        Replied { nodata, referral, ..conclude(self.encoder, branch, rcode) }
+        Replied { nodata, referral, ..finish(self.encoder, branch, rcode) }
     }
 
     /// One name of the chain.

@@ -28,9 +28,9 @@ const V4_LOOPBACK: [u8; 4] = [127, 0, 0, 1];
 const RECORD: usize = RDATA_AT + 2 + SOA_AFTER_MNAME.len();
 
 /// A special name, and what is known of it.
-struct Special {
+pub(crate) struct Special {
     /// Where its zone starts in it.
-    apex: usize,
+    pub(super) apex: usize,
     content: Content,
 }
 
@@ -52,10 +52,9 @@ enum Content {
     Missing,
 }
 
-/// Answers a special name, in lower case, which the reply holds at `at`; `None` if it is no such name. `known` says that
-/// there is something of ours at or below it, so that it must not be called missing.
-pub(super) fn answer(name: &[u8], kind: RecordType, at: usize, known: bool, encoder: &mut Encoder<'_>) -> Option<End> {
-    let special = find(name)?;
+/// Answers a special name which the reply holds at `at`. `known` says that there is something of ours at or below it, so
+/// that it must not be called missing.
+pub(super) fn answer(special: &Special, kind: RecordType, at: usize, known: bool, encoder: &mut Encoder<'_>) -> End {
     encoder.authoritative();
     let apex = at + special.apex;
     let [pointer_high, pointer_low] = (0xc000 | apex as u16).to_be_bytes();
@@ -64,7 +63,7 @@ pub(super) fn answer(name: &[u8], kind: RecordType, at: usize, known: bool, enco
         let mut space = [0; RECORD];
         let wire = record(&mut space, kind, ttl, rdata);
         let _ = encoder.set(Section::Answer, at, &Set { kind, count: 1, wire });
-        Some(End::Records)
+        End::Records
     };
     match (special.content, kind) {
         (Content::Localhost, RecordType::AAAA) => {
@@ -88,19 +87,39 @@ pub(super) fn answer(name: &[u8], kind: RecordType, at: usize, known: bool, enco
     let wire = record(&mut space, RecordType::SOA, EMPTY_TTL, &soa([pointer_high, pointer_low]));
     let _ = encoder.set(Section::Authority, apex, &Set { kind: RecordType::SOA, count: 1, wire });
     let missing = matches!(special.content, Content::Nothing | Content::Missing) && !known;
-    Some(if missing { End::NxDomain } else { End::NoData })
+    if missing { End::NxDomain } else { End::NoData }
 }
 
-fn find(name: &[u8]) -> Option<Special> {
+/// Whether a name, in lower case, is special. Nearly all names are not, and are told so by how they end.
+#[inline]
+pub(crate) fn find(name: &[u8]) -> Option<Special> {
     if let Some(arpa) = Arpa::parse(name) {
         return reverse(&arpa);
     }
-    let ends = |tail: &[u8]| wire_name::is_at_or_below(name, tail).then(|| name.len() - tail.len());
+    let ends = |tail: &[u8]| {
+        let ends = name.ends_with(tail) && wire_name::is_at_or_below(name, tail);
+        ends.then(|| name.len() - tail.len())
+    };
     if let Some(apex) = ends(LOCALHOST) {
         return Some(Special { apex, content: Content::Localhost });
     }
     let apex = ends(b"\x07invalid\x00").or_else(|| ends(b"\x04test\x00")).or_else(|| ends(b"\x05onion\x00"))?;
     Some(Special { apex, content: Content::Nothing })
+}
+
+impl Special {
+    /// What it is, for people, and who says so.
+    pub(crate) fn meaning(&self) -> (&'static str, &'static str) {
+        match self.content {
+            Content::Localhost => ("this host itself", "RFC 6761 §6.3"),
+            Content::Nothing => ("a name that never exists", "RFC 6761 §6 and RFC 7686"),
+            Content::Loopback
+            | Content::ApexAndLoopback
+            | Content::AboveLoopback
+            | Content::Apex
+            | Content::Missing => ("the reverse name of an address that is nobody's in particular", "RFC 6303"),
+        }
+    }
 }
 
 /// Zones of addresses that are nobody's in particular (RFC 6303 §4, RFC 7793).

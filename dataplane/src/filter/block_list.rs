@@ -52,6 +52,11 @@ impl BlockList {
         if walk(&self.allowed, name).is_some() { None } else { Some(blocked) }
     }
 
+    /// Which lists would block this name, if none allowed it.
+    pub fn listed(&self, name: &[u8]) -> Option<Blocked> {
+        walk(&self.blocked, name)
+    }
+
     /// Which list allows this name that others may block.
     pub fn allowed(&self, name: &[u8]) -> Option<Blocked> {
         walk(&self.allowed, name)

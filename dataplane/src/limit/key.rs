@@ -9,7 +9,7 @@ pub(super) struct Key<'a> {
     /// The upper bits of an address; an IPv4 address as IPv6 writes it.
     network: u128,
     /// What the reply says, unless all count the same.
-    says: Option<(u16, &'a [u8])>,
+    says: Option<(u16, [&'a [u8]; 2])>,
 }
 
 impl<'a> Key<'a> {
@@ -35,18 +35,33 @@ fn network(address: IpAddr, bits_of_four: u32, bits_of_six: u32) -> u128 {
     }
 }
 
-/// The first record of a reply, without its owner. For any name that a wildcard covers it is the same, for any that does not
+/// The first record of a reply, without its owner and its TTL, which counts down in what was remembered. For any name that a wildcard covers it is the same, for any that does not
 /// exist it is the SOA of the zone, and for any below a zone cut the first of its servers: so asking for ever new names does
 /// not make replies that count anew. An OPT record is none: the client decides what is in it.
-fn first_record(reply: &[u8]) -> &[u8] {
-    const FIXED: usize = 10;
+fn first_record(reply: &[u8]) -> [&[u8]; 2] {
+    const KIND_AND_CLASS: usize = 4;
+    const TTL: usize = 4;
+    const LENGTH: usize = 2;
     let record = || {
         let question = reply.get(HEADER..)?;
         let after = question.get(wire_name::split(question)?.len() + 4..)?;
-        // Records of ours begin with a pointer, an OPT record with the root.
-        let record = after.get(2..)?;
-        let length = usize::from(u16::from_be_bytes(*record.get(FIXED - 2..)?.first_chunk()?));
-        record.get(..FIXED + length).filter(|_| after[0] >= 0xc0)
+        // Records of ours begin with a pointer, or with a name that the question does not end in; an OPT record with the root.
+        let (kind, after) = after.get(owner(after)?..)?.split_at_checked(KIND_AND_CLASS)?;
+        let content = after.get(TTL..)?;
+        let length = usize::from(u16::from_be_bytes(*content.first_chunk()?));
+        Some([kind, content.get(..LENGTH + length)?])
     };
     record().unwrap_or_default()
+}
+
+/// Where an owner name that is not the root ends.
+fn owner(name: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match *name.get(at)? {
+            0 => return Some(at + 1).filter(|_| at > 0),
+            0xc0.. => return Some(at + 2),
+            length => at += usize::from(length) + 1,
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! Many datagrams per system call: `recvmmsg` and `sendmmsg`. The one module of the workspace with `unsafe`, because no
 //! crate that we know offers both with a source address for each message.
 //!
+//! [`Batch`] is what a thread that answers owns: a socket, what came, and the replies to it. [`Inbox`] and [`Post`] are for whoever
+//! has many sockets, or sends later: one takes what came, the other gives away what was written.
+//!
 //! # Invariants
 //!
 //! 1. [`Memory`] is one allocation that never moves and that only its [`Batch`] points to. It consists of integers and raw
@@ -13,12 +16,20 @@
 //! 4. References into `Memory` are made from `&self` or `&mut self` and end with that borrow; the kernel is called with
 //!    `&mut self`. So nobody reads while the kernel writes.
 //! 5. Lengths that the kernel returns only ever index slices, with bounds checked.
+//! 6. [`Inbox`] and [`Post`] keep no pointers: they write headers on the stack, all of whose pointers lead to what is borrowed
+//!    until after the one call of the kernel that these are for; mutably, where the kernel writes.
 
 #![expect(unsafe_code, reason = "recvmmsg, sendmmsg and the options that no safe crate has")]
 
 mod address;
+mod inbox;
+mod post;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use address::Return;
+pub(crate) use inbox::Inbox;
+pub(crate) use post::Post;
 
 use address::{Control, Name};
 use std::{
@@ -27,6 +38,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     os::fd::{AsRawFd, OwnedFd},
     ptr::{self, NonNull},
+    sync::{Arc, Weak},
 };
 
 /// Messages for one system call.
@@ -44,7 +56,7 @@ const MAX_REPLIES_KEPT: usize = 256 << 10;
 
 /// A socket, and room for the datagrams of one batch in and out.
 pub(super) struct Batch {
-    socket: OwnedFd,
+    socket: Arc<OwnedFd>,
     memory: NonNull<Memory>,
     /// Messages that the last receive brought.
     received: usize,
@@ -63,6 +75,33 @@ pub(super) struct Query<'a> {
     /// Which of our addresses was asked; `None` on a socket that is bound to one by name.
     #[cfg_attr(not(test), expect(dead_code, reason = "replies leave from it without anybody looking at it"))]
     pub(super) asked: Option<IpAddr>,
+    from: &'a Name,
+    from_length: libc::socklen_t,
+    control: &'a Control,
+    control_length: usize,
+}
+
+impl Query<'_> {
+    /// The way back, for a reply that is sent later.
+    pub(super) fn way_back(&self) -> Return {
+        Return::new(*self.from, self.from_length, *self.control, self.control_length)
+    }
+}
+
+/// A socket that somebody else receives from, for replies that are sent later. Does not keep it open.
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet(Weak<OwnedFd>);
+
+impl Outlet {
+    /// Whether both are the same socket.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.ptr_eq(&other.0)
+    }
+
+    /// The socket, unless it was closed.
+    pub(crate) fn socket(&self) -> Option<Arc<OwnedFd>> {
+        self.0.upgrade()
+    }
 }
 
 /// What the kernel reads and writes.
@@ -90,12 +129,17 @@ impl Batch {
         // SAFETY: allocated for a `Memory` just now, all zeros (invariant 1).
         unsafe { Memory::link(memory.as_ptr()) };
         Self {
-            socket: socket.into(),
+            socket: Arc::new(socket.into()),
             memory,
             received: 0,
             replies: Vec::with_capacity(REPLIES),
             ends: Vec::with_capacity(BATCH),
         }
+    }
+
+    /// Its socket, for replies that are sent later.
+    pub(super) fn outlet(&self) -> Outlet {
+        Outlet(Arc::downgrade(&self.socket))
     }
 
     /// Waits for a message, and takes along those that are there as well; returns how many there are.
@@ -107,7 +151,8 @@ impl Batch {
         let descriptor = self.socket.as_raw_fd();
         // SAFETY: the headers are as invariant 2 says, and there are as many as we say. No timeout is given: the one of the
         // socket holds for the first message, and with MSG_WAITFORONE no other is waited for.
-        let received = unsafe { system::recvmmsg(descriptor, (&raw mut (*memory).incoming).cast(), BATCH) };
+        let received =
+            unsafe { system::recvmmsg(descriptor, (&raw mut (*memory).incoming).cast(), BATCH, libc::MSG_WAITFORONE) };
         match usize::try_from(received) {
             Ok(received) => {
                 self.received = received.min(BATCH);
@@ -136,9 +181,18 @@ impl Batch {
             let Some(client) = memory.names[at].parse(header.msg_hdr.msg_namelen) else { continue };
             let whole = header.msg_hdr.msg_flags & libc::MSG_TRUNC == 0;
             let content = memory.buffers[at].get(..header.msg_len as usize).filter(|_| whole);
-            let asked = memory.controls[at].parse(header.msg_hdr.msg_controllen);
+            let control_length = header.msg_hdr.msg_controllen;
+            let query = Query {
+                content,
+                client,
+                asked: memory.controls[at].parse(control_length),
+                from: &memory.names[at],
+                from_length: header.msg_hdr.msg_namelen,
+                control: &memory.controls[at],
+                control_length,
+            };
             let start = self.replies.len();
-            answer(Query { content, client, asked }, &mut self.replies);
+            answer(query, &mut self.replies);
             if self.replies.len() > start {
                 self.ends.push((at, self.replies.len()));
             }
@@ -157,40 +211,44 @@ impl Batch {
             // stays as it is until after the call below (invariant 3).
             unsafe { Memory::address(memory, number, at, reply) };
         }
-        let unsent = self.send_first(replies);
+        // SAFETY: the first `replies` headers were written for this (invariant 3).
+        let (unsent, _) = unsafe { give(&self.socket, (&raw mut (*memory).outgoing).cast(), replies, 0) };
         if self.replies.capacity() > MAX_REPLIES_KEPT {
             self.replies = Vec::with_capacity(REPLIES);
         }
         unsent
     }
+}
 
-    /// Sends this many messages. One that the kernel does not take is left out, and those behind it are sent all the same.
-    fn send_first(&mut self, count: usize) -> usize {
-        let (descriptor, memory) = (self.socket.as_raw_fd(), self.memory.as_ptr());
-        let (mut next, mut unsent) = (0, 0);
-        while next < count {
-            // SAFETY: `next` and what follows it up to `count` are headers that were written for this (invariant 3).
-            let sent = unsafe {
-                let first = (&raw mut (*memory).outgoing).cast::<libc::mmsghdr>().add(next);
-                system::sendmmsg(descriptor, first, count - next)
-            };
-            // An error is that of the first message; had others gone before, their number would have been returned.
-            match usize::try_from(sent) {
-                Ok(sent @ 1..) => next += sent,
-                Ok(0) => return unsent + count - next,
-                Err(_) => match io::Error::last_os_error().kind() {
-                    io::ErrorKind::Interrupted => {}
-                    // The way out is blocked; by the time it is free again nobody waits for these replies.
-                    io::ErrorKind::WouldBlock => return unsent + count - next,
-                    _ => {
-                        unsent += 1;
-                        next += 1;
-                    }
-                },
-            }
+/// Sends this many messages. One that the kernel does not take is left out, and those behind it are sent all the same; returns
+/// how many those are, and whether the other side said that nobody is there (ICMP), which concerns earlier messages.
+///
+/// # Safety
+/// The kernel may read all that the headers from `first` on point to, `count` of them.
+unsafe fn give(socket: &impl AsRawFd, first: *mut libc::mmsghdr, count: usize, flags: libc::c_int) -> (usize, bool) {
+    let descriptor = socket.as_raw_fd();
+    let (mut next, mut unsent, mut refused) = (0, 0, false);
+    while next < count {
+        // SAFETY: `next` is below `count`; for the rest, as the caller promises.
+        let sent = unsafe { system::sendmmsg(descriptor, first.add(next), count - next, flags) };
+        // An error is that of the first message; had others gone before, their number would have been returned.
+        match usize::try_from(sent) {
+            Ok(sent @ 1..) => next += sent,
+            Ok(0) => return (unsent + count - next, refused),
+            Err(_) => match io::Error::last_os_error().kind() {
+                io::ErrorKind::Interrupted => {}
+                // The way out is blocked; by the time it is free again nobody waits for these replies.
+                io::ErrorKind::WouldBlock => return (unsent + count - next, refused),
+                // Said once; it keeps this message from being sent only if it is said again.
+                io::ErrorKind::ConnectionRefused if !refused => refused = true,
+                _ => {
+                    unsent += 1;
+                    next += 1;
+                }
+            },
         }
-        unsent
     }
+    (unsent, refused)
 }
 
 impl Drop for Batch {
@@ -283,16 +341,16 @@ mod system {
 
     /// # Safety
     /// `messages` points to `count` headers whose pointers and lengths the kernel may write to.
-    pub(super) unsafe fn recvmmsg(socket: c_int, messages: *mut mmsghdr, count: usize) -> c_int {
+    pub(super) unsafe fn recvmmsg(socket: c_int, messages: *mut mmsghdr, count: usize, flags: c_int) -> c_int {
         // SAFETY: as the caller promises.
-        unsafe { libc::recvmmsg(socket, messages, count as c_uint, libc::MSG_WAITFORONE, ptr::null_mut()) }
+        unsafe { libc::recvmmsg(socket, messages, count as c_uint, flags, ptr::null_mut()) }
     }
 
     /// # Safety
     /// `messages` points to `count` headers whose pointers and lengths the kernel may read from.
-    pub(super) unsafe fn sendmmsg(socket: c_int, messages: *mut mmsghdr, count: usize) -> c_int {
+    pub(super) unsafe fn sendmmsg(socket: c_int, messages: *mut mmsghdr, count: usize, flags: c_int) -> c_int {
         // SAFETY: as the caller promises.
-        unsafe { libc::sendmmsg(socket, messages, count as c_uint, 0) }
+        unsafe { libc::sendmmsg(socket, messages, count as c_uint, flags) }
     }
 }
 

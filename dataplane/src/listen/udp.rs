@@ -7,6 +7,9 @@
 //! A receive waits for a quarter of a second at most. Between waits a thread notices that it should stop, lets go of a
 //! snapshot that was replaced, and shows the watchdog that it lives.
 //!
+//! What is not known here is for the [`Engine`]: it is given what a whole batch wants at once, and sends those replies by the same
+//! socket when they are there.
+//!
 //! On a wildcard address (`0.0.0.0`, `[::]`) a reply leaves from the address that was asked, whatever the routes say:
 //! clients believe no other. Sockets that are bound to one address do not pay for it.
 
@@ -17,6 +20,7 @@ use crate::{
     counters::{Counters, Registry},
     current::{Current, Reader},
     message::HEADER,
+    resolve::{Client, Engine, Wanted, WayBack, engine::Datagram},
     wire_name,
 };
 use socket2::{Domain, Protocol, Socket, Type};
@@ -76,6 +80,7 @@ impl Worker {
         registry: &Registry,
         cookies: &Arc<Cookies>,
         limiter: &Arc<Limiter>,
+        engine: &Engine,
     ) -> io::Result<Self> {
         let (stop, heartbeat) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let work = Work {
@@ -83,6 +88,8 @@ impl Worker {
             counters: registry.register(),
             cookies: cookies.clone(),
             limiter: limiter.clone(),
+            engine: engine.clone(),
+            jobs: Vec::new(),
             stop: stop.clone(),
             heartbeat: heartbeat.clone(),
         };
@@ -123,6 +130,9 @@ struct Work {
     counters: Arc<Counters>,
     cookies: Arc<Cookies>,
     limiter: Arc<Limiter>,
+    engine: Engine,
+    /// What a batch wants fetched.
+    jobs: Vec<(Box<Wanted>, Option<Client>)>,
     stop: Arc<AtomicBool>,
     heartbeat: Arc<AtomicU64>,
 }
@@ -141,8 +151,9 @@ impl Work {
     #[inline]
     fn handle(&mut self, batch: &mut Batch, received: usize) {
         let (snapshot, counters, cookies) = (self.reader.load(), &*self.counters, &*self.cookies);
-        let limiter = &*self.limiter;
-        let now = super::now();
+        let (limiter, jobs) = (&*self.limiter, &mut self.jobs);
+        let (now, outlet, known) =
+            (super::now(), batch.outlet(), Known { cache: Some(self.engine.cache()), fetched: None });
         if received > 1 {
             snapshot.warm(batch.contents().filter_map(|query| wire_name::split(query.get(HEADER..)?)));
         }
@@ -151,22 +162,25 @@ impl Work {
             let outcome = match query.content {
                 // Nothing can be sent to port 0; only a forger writes it.
                 Some(content) if query.client.port() != 0 => {
-                    let asker = Asker {
-                        transport: Transport::Udp,
-                        address: query.client.ip(),
-                        now,
-                        cookies,
-                        known: Known::default(),
-                    };
+                    let asker = Asker { transport: Transport::Udp, address: query.client.ip(), now, cookies, known };
                     limiter.answer(content, &asker, snapshot, reply)
                 }
                 _ => Outcome::Dropped,
             };
             counters.count(&outcome);
+            match outcome {
+                Outcome::Unresolved(wanted) => jobs.push((wanted, waiting(&query, &outlet))),
+                Outcome::ToRenew(_, wanted) => jobs.push((wanted, None)),
+                Outcome::Dropped | Outcome::Withheld | Outcome::Replied(_) => {}
+            }
         });
         let unsent = batch.send();
         if unsent > 0 {
             counters.send_errors.add(unsent as u64);
+        }
+        // Only now: who has an answer does not wait for who has none.
+        if !jobs.is_empty() {
+            self.engine.resolve_all(jobs);
         }
     }
 
@@ -178,6 +192,12 @@ impl Work {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
+}
+
+/// The client of a query, with all that its reply will need.
+fn waiting(query: &batch::Query<'_>, outlet: &batch::Outlet) -> Option<Client> {
+    let way_back = WayBack::Udp(Datagram { outlet: outlet.clone(), to: query.way_back() });
+    Some(Client { query: query.content?.into(), transport: Transport::Udp, address: query.client.ip(), way_back })
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ mod option {
     pub(super) const COOKIE: u16 = 10;
     /// RFC 7828 §3.1.
     pub(super) const TCP_KEEPALIVE: u16 = 11;
+    /// RFC 7830 §3.
+    pub(super) const PADDING: u16 = 12;
 }
 
 /// What an OPT record says (RFC 6891 §6.1).
@@ -32,6 +34,8 @@ pub struct Edns<'a> {
     pub keepalive: bool,
     /// The client asks which server we are (NSID, RFC 5001).
     pub wants_identity: bool,
+    /// The client has made its query longer, and wants the same of its reply (RFC 7830).
+    pub padding: bool,
 }
 
 /// The content of a COOKIE option.
@@ -51,8 +55,15 @@ impl<'a> Edns<'a> {
             return Err(Malformed); // RFC 6891 §6.1.2: the owner is the root
         }
         let dnssec_ok = flags & 0x80 != 0;
-        let mut edns =
-            Self { payload: record.class, version, dnssec_ok, cookie: None, keepalive: false, wants_identity: false };
+        let mut edns = Self {
+            payload: record.class,
+            version,
+            dnssec_ok,
+            cookie: None,
+            keepalive: false,
+            wants_identity: false,
+            padding: false,
+        };
         // Options must fill the RDATA. Those that we do not know do not matter (RFC 6891 §6.1.2).
         let mut options = record.rdata;
         while !options.is_empty() {
@@ -64,6 +75,7 @@ impl<'a> Edns<'a> {
                 option::COOKIE if edns.cookie.is_none() => edns.cookie = Some(Cookie::parse(content)?),
                 option::NSID => edns.wants_identity = true,
                 option::TCP_KEEPALIVE => edns.keepalive = true,
+                option::PADDING => edns.padding = true,
                 _ => {}
             }
             options = rest;

@@ -22,6 +22,12 @@ pub fn route(upstreams: &Upstreams, name: &[u8]) -> Route {
     if general || upstreams.last_resort.is_some() { Route::General } else { Route::Nobody }
 }
 
+/// Whether there is anybody to ask for this name. Where there are general upstreams that takes no look at the name.
+pub fn is_anybody(upstreams: &Upstreams, name: &[u8]) -> bool {
+    upstreams.last_resort.is_some()
+        || upstreams.upstreams.iter().any(|upstream| upstream.domains.is_empty() || has(upstream, name))
+}
+
 /// The upstreams of a route, in the order in which they are configured.
 pub fn candidates<'a>(upstreams: &'a Upstreams, name: &'a [u8]) -> impl Iterator<Item = &'a Upstream> {
     let route = route(upstreams, name);
@@ -30,6 +36,12 @@ pub fn candidates<'a>(upstreams: &'a Upstreams, name: &'a [u8]) -> impl Iterator
         Route::General => upstream.domains.is_empty(),
         Route::Nobody => false,
     })
+}
+
+/// The longest of the domains that upstreams have for themselves and this name is in.
+pub fn domain<'a>(upstreams: &'a Upstreams, name: &[u8]) -> Option<&'a [u8]> {
+    let domains = upstreams.upstreams.iter().flat_map(|upstream| &upstream.domains).map(|domain| domain.as_wire());
+    domains.filter(|domain| crate::wire_name::is_at_or_below(name, domain)).max_by_key(|domain| domain.len())
 }
 
 /// Whether the upstream has this name for itself.

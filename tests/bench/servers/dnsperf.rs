@@ -7,6 +7,7 @@ use std::{net::SocketAddr, path::Path, process::Command, time::Duration};
 pub(crate) enum Way {
     Udp,
     Tcp,
+    Tls,
 }
 
 /// What one run measured.
@@ -30,15 +31,25 @@ pub(crate) fn arguments(way: Way) -> Vec<&'static str> {
     match way {
         Way::Udp => vec!["-c", "8", "-T", "2", "-q", "100"],
         Way::Tcp => vec!["-m", "tcp", "-c", "8", "-T", "2", "-q", "400"],
+        Way::Tls => vec!["-m", "dot", "-c", "8", "-T", "2", "-q", "400"],
     }
 }
 
 /// Asks a server these questions for so many seconds.
 pub(crate) fn run(way: Way, server: SocketAddr, questions: &Path, seconds: u32) -> Report {
+    report(way, server, questions, &["-l", &seconds.to_string()])
+}
+
+/// Asks a server each of these questions once.
+pub(crate) fn once(way: Way, server: SocketAddr, questions: &Path) -> Report {
+    report(way, server, questions, &["-n", "1"])
+}
+
+fn report(way: Way, server: SocketAddr, questions: &Path, how_long: &[&str]) -> Report {
     let mut command = Command::new("dnsperf");
     command.args(arguments(way)).arg("-d").arg(questions);
     command.args(["-s", &server.ip().to_string(), "-p", &server.port().to_string()]);
-    command.args(["-l", &seconds.to_string(), "-t", "2"]);
+    command.args(how_long).args(["-t", "2"]);
     let output = command.output().unwrap_or_else(|error| panic!("cannot start dnsperf: {error}"));
     let text = String::from_utf8_lossy(&output.stdout);
     parse(&text).unwrap_or_else(|| panic!("{command:?} printed\n{text}{}", String::from_utf8_lossy(&output.stderr)))

@@ -121,7 +121,7 @@ pub(crate) fn floor(cores: usize) -> Server {
     Server::new(FLOOR, address, dir.path().join("log"), (dir, ports), move || echo::command(address, cores))
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new().prefix("dnsplane-bench-").tempdir().expect("a temporary folder")
 }
 
@@ -132,11 +132,12 @@ fn home(zone: Zone) -> (TempDir, Ports) {
 }
 
 /// An address as all three write it.
-fn at(address: SocketAddr) -> String {
+pub(crate) fn at(address: SocketAddr) -> String {
     format!("{}@{}", address.ip(), address.port())
 }
 
-fn server(
+/// A server that reads a file of settings.
+pub(crate) fn server(
     name: &'static str,
     dir: TempDir,
     ports: Ports,

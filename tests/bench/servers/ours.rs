@@ -9,16 +9,22 @@ use super::{
     server::{Server, answers},
     zone::Zone,
 };
-use dnsplane_tests::{Plan, node::TERMINATION_LIMIT, program::binary};
-use std::{process::Command, time::Duration};
+use dnsplane_tests::{Node, Plan, node::TERMINATION_LIMIT, program::binary};
+use std::{net::SocketAddr, process::Command, time::Duration};
 
 /// Longest wait for the control plane to take everything in and for the data plane to have it.
 const LOAD_LIMIT: Duration = Duration::from_secs(300);
 
 /// The data plane with the zone on its disk, not started; and the MiB that it held after it was sent the zone.
 pub(crate) fn ours(zone: Zone, cores: usize) -> (Server, f64) {
-    let mut node = Plan::new("bench").prepare();
+    let node = Plan::new("bench").prepare();
     zone.write_records(&node);
+    let address = node.dns();
+    alone(node, zone, address, cores)
+}
+
+/// The data plane of a node once it answers for the zone, without its control plane; it is measured at this address.
+pub(crate) fn alone(mut node: Node, zone: Zone, address: SocketAddr, cores: usize) -> (Server, f64) {
     node.start_control();
     node.start_data();
     let last = zone.last();
@@ -31,7 +37,7 @@ pub(crate) fn ours(zone: Zone, cores: usize) -> (Server, f64) {
     node.data().terminate(TERMINATION_LIMIT).expect("SIGTERM ends the data plane");
     node.control().terminate(TERMINATION_LIMIT).expect("SIGTERM ends the control plane");
     let (feed, state) = (format!("unix:{}", node.path("feed.sock").display()), node.path("dns-state"));
-    let server = Server::new(OURS, node.dns(), node.path("data.log"), node, move || {
+    let server = Server::new(OURS, address, node.path("data.log"), node, move || {
         let mut command = Command::new(binary("dnsplane-dns"));
         command.arg("--feed").arg(&feed).arg("--state").arg(&state).args(["--threads", &cores.to_string()]);
         command.env_remove("RUST_LOG");

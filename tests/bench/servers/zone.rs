@@ -85,12 +85,13 @@ impl Zone {
 }
 
 /// A value with the last dots that master files need.
-fn dotted(record: &Record) -> String {
+pub(crate) fn dotted(record: &Record) -> String {
     let dots = |name: &str| if name.ends_with(APEX) { format!("{name}.") } else { name.to_owned() };
     record.value.split(' ').map(dots).collect::<Vec<_>>().join(" ")
 }
 
-fn write_lines(path: &Path, lines: impl Iterator<Item = String>) {
+/// A text file of these lines.
+pub(crate) fn write_lines(path: &Path, lines: impl Iterator<Item = String>) {
     let mut file = BufWriter::new(File::create(path).expect("a file"));
     for line in lines {
         writeln!(file, "{line}").expect("the disk takes it");

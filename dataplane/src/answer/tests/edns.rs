@@ -57,3 +57,28 @@ fn room_for_the_options_of_the_reply_is_set_aside() {
         assert_eq!(reply[2] & 2 != 0, reply[7] == 0, "truncated, or there");
     }
 }
+
+#[test]
+fn rfc8467_s4_1_encrypted_replies_are_padded_to_blocks_if_the_query_was() {
+    let (padded, plain) = (with_options(b"\x00\x0c\x00\x03\0\0\0"), with_options(b""));
+    for transport in [Transport::Tls, Transport::Https, Transport::Quic] {
+        assert_eq!(reply_to(&padded, transport).len(), 468);
+        assert!(reply_to(&plain, transport).len() < 100);
+    }
+    // RFC 7830 §6
+    for transport in [Transport::Tcp, Transport::Udp] {
+        assert!(reply_to(&padded, transport).len() < 100);
+    }
+    let mut long = Ask { edns: Some((1232, 0, false)), ..ask("big.lab.test", RecordType::TXT) }.bytes();
+    let length = long.len() - 2;
+    long[length..].copy_from_slice(&[0, 4]);
+    long.extend_from_slice(b"\x00\x0c\x00\x00");
+    assert_eq!(reply_to(&long, Transport::Tls).len(), 5 * 468);
+}
+
+#[test]
+fn rfc9250_s5_5_2_the_idle_timeout_is_told_over_tls_and_not_over_quic() {
+    let query = with_options(b"\x00\x0b\x00\x00");
+    let told = |transport| reply_to(&query, transport).ends_with(b"\x00\x0b\x00\x02\x00\x64");
+    assert_eq!([Transport::Tls, Transport::Https, Transport::Quic].map(told), [true, false, false]);
+}

@@ -152,7 +152,7 @@ fn rfc1034_s4_3_2_below_a_zone_cut_others_have_the_answer() {
         ("www.deeper.cut.lab.test", T::DS, &plain),
         ("deeper.cut.lab.test", T::DS, &plain),
         // The parent's side has the DS (RFC 4035 §3.1.4.1).
-        ("cut.lab.test", T::DS, "No Error aa; cut 60 DS 0001080207070707"),
+        ("cut.lab.test", T::DS, "No Error aa; cut 60 DS 1 8 2 07070707"),
         ("into.lab.test", T::A, &format!("No Error aa; into 60 CNAME www.cut{referral}")),
     ]);
 }
@@ -163,14 +163,14 @@ fn rfc4035_s3_1_4_a_referral_has_ds_if_the_zone_is_signed_and_the_client_asks_fo
     let mut question = ask("www.cut.lab.test", T::A);
     for (snapshot, dnssec_ok, ds) in [(&signed, true, true), (&signed, false, false), (&tree(), true, false)] {
         question.edns = Some((4096, 0, dnssec_ok));
-        assert_eq!(told(&question.message(snapshot)).contains("; u cut 60 DS 0001080207070707; d "), ds);
+        assert_eq!(told(&question.message(snapshot)).contains("; u cut 60 DS 1 8 2 07070707; d "), ds);
     }
 }
 
 #[test]
 fn rfc4035_s3_1_4_1_ds_of_a_zone_of_ours_comes_from_its_parent() {
     claim(&[
-        ("child.lab.test", T::DS, "No Error aa; child 20 DS 0002080207"),
+        ("child.lab.test", T::DS, "No Error aa; child 20 DS 2 8 2 07"),
         ("child.lab.test", T::TXT, "No Error aa; u child 20 SOA 1 3600"),
         ("www.child.lab.test", T::A, "No Error aa; www.child 20 A #11"),
         ("other.child.lab.test", T::A, "Non-Existent Domain aa; u child 20 SOA 1 3600"),

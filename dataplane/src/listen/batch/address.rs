@@ -32,8 +32,31 @@ impl Name {
     }
 }
 
+/// Where a query came from, and which of our addresses it asked, if the kernel said so.
+#[derive(Clone)]
+pub(crate) struct Return {
+    pub(super) name: Name,
+    pub(super) name_length: libc::socklen_t,
+    pub(super) control: Control,
+    pub(super) control_length: usize,
+}
+
+impl Return {
+    pub(super) fn new(name: Name, name_length: libc::socklen_t, mut control: Control, length: usize) -> Self {
+        let control_length = control.turn_round(length);
+        Self { name, name_length: name_length.min(V6_NAME as libc::socklen_t), control, control_length }
+    }
+}
+
+impl std::fmt::Debug for Return {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Return").field(&self.name.parse(self.name_length)).finish()
+    }
+}
+
 /// Room for one control message: an `in_pktinfo` or `in6_pktinfo` behind its header.
 #[repr(C, align(8))]
+#[derive(Clone, Copy)]
 pub(super) struct Control {
     header: libc::cmsghdr,
     /// `in_pktinfo`: interface, our address for a reply, destination. `in6_pktinfo`: destination, interface.

@@ -214,7 +214,12 @@ pub(super) mod system {
 
     /// # Safety
     /// As for the real one.
-    pub(crate) unsafe fn recvmmsg(_socket: i32, messages: *mut libc::mmsghdr, count: usize) -> libc::c_int {
+    pub(crate) unsafe fn recvmmsg(
+        _socket: i32,
+        messages: *mut libc::mmsghdr,
+        count: usize,
+        _flags: i32,
+    ) -> libc::c_int {
         KERNEL.with_borrow_mut(|kernel| {
             let received = kernel.waiting.len().min(count);
             for (at, content) in kernel.waiting.drain(..received).enumerate() {
@@ -246,7 +251,12 @@ pub(super) mod system {
 
     /// # Safety
     /// As for the real one.
-    pub(crate) unsafe fn sendmmsg(_socket: i32, messages: *mut libc::mmsghdr, count: usize) -> libc::c_int {
+    pub(crate) unsafe fn sendmmsg(
+        _socket: i32,
+        messages: *mut libc::mmsghdr,
+        count: usize,
+        _flags: i32,
+    ) -> libc::c_int {
         KERNEL.with_borrow_mut(|kernel| {
             for at in 0..count {
                 let number = kernel.tried;

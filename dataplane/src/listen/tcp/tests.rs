@@ -1,19 +1,30 @@
 use super::*;
-use crate::{Snapshot, message::HEADER};
+use crate::{
+    Cookies, Snapshot,
+    counters::Registry,
+    current::Current,
+    listen::{desk::Patience, places},
+    message::HEADER,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 /// A listener on a free port, answering from an empty snapshot.
-async fn start() -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Shared>) {
+async fn start() -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Desk>) {
     start_with(Patience::default()).await
 }
 
-async fn start_with(patience: Patience) -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Shared>) {
+async fn start_with(patience: Patience) -> (SocketAddr, Arc<Registry>, CancellationToken, Arc<Desk>) {
     let registry = Arc::new(Registry::default());
     let current = Arc::new(Current::new(Snapshot::empty()));
-    let shared = Shared::new(current, &registry, Arc::new(Cookies::with_secret([0; 16])), Arc::default(), patience);
+    let cookies = Arc::new(Cookies::with_secret([0; 16]));
+    let desk = Desk::new(current, &registry, cookies, Arc::default(), Arc::new(|_, _| {}), Arc::default(), patience);
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-    tokio::spawn(serve(listener, shared.clone(), stop.clone()));
-    (address, registry, stop, shared)
+    tokio::spawn(serve(listener, desk.clone(), stop.clone()));
+    (address, registry, stop, desk)
 }
 
 /// A question for the root's NS, with its length in front.
@@ -92,12 +103,12 @@ async fn one_client_cannot_take_all_connections() {
 
 #[tokio::test]
 async fn stopping_closes_connections_that_wait() {
-    let (address, _, stop, shared) = start().await;
+    let (address, _, stop, desk) = start().await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&question(1)).await.unwrap();
     stream.read_exact(&mut [0; 19]).await.unwrap();
     stop.cancel();
-    shared.drained().await;
+    desk.drained().await;
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0);
 }
 

@@ -39,12 +39,22 @@ fn query(name: &str, kind: RecordType) -> Vec<u8> {
     query
 }
 
-fn work(current: &Current, registry: &Registry) -> Work {
+fn work(current: &Arc<Current>, registry: &Arc<Registry>) -> Work {
+    let (cookies, limiter) = (Arc::new(Cookies::with_secret([7; 16])), Arc::<Limiter>::default());
+    let parts = crate::resolve::engine::Parts {
+        current: current.clone(),
+        registry: registry.clone(),
+        cookies: cookies.clone(),
+        limiter: limiter.clone(),
+        settings: tokio::sync::watch::channel(None).1,
+    };
     Work {
         reader: current.reader(),
         counters: registry.register(),
-        cookies: Arc::new(Cookies::with_secret([7; 16])),
-        limiter: Arc::default(),
+        engine: Engine::start(parts, 1, &tokio_util::sync::CancellationToken::new()).unwrap(),
+        jobs: Vec::new(),
+        cookies,
+        limiter,
         stop: Arc::default(),
         heartbeat: Arc::default(),
     }
@@ -52,7 +62,7 @@ fn work(current: &Current, registry: &Registry) -> Work {
 
 #[test]
 fn nothing_is_allocated_between_query_and_reply() {
-    let (current, registry) = (Current::new(snapshot()), Registry::default());
+    let (current, registry) = (Arc::new(Current::new(snapshot())), Arc::new(Registry::default()));
     let mut work = work(&current, &registry);
     let socket = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();

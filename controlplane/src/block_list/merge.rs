@@ -1,0 +1,196 @@
+//! Several lists → one map of what is blocked and one of what is let through, with who says so.
+//!
+//! Lists are in order already, so merging reads all of them side by side. A name below another one of the same map is left
+//! out: looking up starts at the root and ends at the first that covers the name, so it would never be met. What lists say
+//! of it is still known here, to [`super::Lists`].
+
+use super::{
+    Merged, key,
+    names::{Cursor, Names},
+};
+use bytes::Bytes;
+use dnsplane_proto::block_list::value;
+use std::{collections::HashMap, sync::Arc};
+
+/// One list, or what was added by hand.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) source: Arc<str>,
+    pub(super) blocked: Arc<Names>,
+    pub(super) allowed: Arc<Names>,
+}
+
+/// Merges lists.
+pub(super) fn merge(parts: &[Part]) -> Result<Merged, fst::Error> {
+    let mut combinations = Combinations::default();
+    let blocked = map(Union::of(parts.iter().map(|part| &*part.blocked)), &mut combinations)?;
+    let allowed = map(Union::of(parts.iter().map(|part| &*part.allowed)), &mut combinations)?;
+    let sources = parts.iter().map(|part| part.source.clone()).collect();
+    Ok(Merged { blocked, allowed, sources, combinations: combinations.list })
+}
+
+fn map(mut names: Union<'_>, combinations: &mut Combinations) -> Result<Bytes, fst::Error> {
+    let mut map = fst::MapBuilder::memory();
+    let mut cover: Option<Vec<u8>> = None;
+    while names.advance() {
+        let (name, scope) = key::split(names.key());
+        if cover.as_ref().is_some_and(|cover| name.starts_with(cover)) {
+            continue;
+        }
+        map.insert(name, value(scope, combinations.number(&names.sources)))?;
+        // A star does not cover its own name, which comes before it.
+        let cover = cover.get_or_insert_default();
+        cover.clear();
+        cover.extend_from_slice(name);
+    }
+    Ok(map.into_inner()?.into())
+}
+
+/// Several sets read side by side, in order.
+pub(super) struct Union<'a> {
+    /// Those that have not ended, and the numbers of their lists.
+    cursors: Vec<(u32, Cursor<'a>)>,
+    key: Vec<u8>,
+    /// The lists that have the key.
+    sources: Vec<u32>,
+}
+
+impl<'a> Union<'a> {
+    pub(super) fn of(sets: impl Iterator<Item = &'a Names>) -> Self {
+        let cursors = (0..).zip(sets.map(Names::cursor));
+        let cursors = cursors.filter_map(|(list, mut cursor)| cursor.advance().then_some((list, cursor)));
+        Self { cursors: cursors.collect(), key: Vec::new(), sources: Vec::new() }
+    }
+
+    /// Goes to the next key, the first to begin with; `false` after the last.
+    pub(super) fn advance(&mut self) -> bool {
+        let Some(least) = self.cursors.iter().map(|(_, cursor)| cursor.key()).min() else { return false };
+        self.key.clear();
+        self.key.extend_from_slice(least);
+        self.sources.clear();
+        let mut ended = false;
+        for (list, cursor) in &mut self.cursors {
+            if cursor.key() == self.key {
+                self.sources.push(*list);
+                if !cursor.advance() {
+                    ended = true;
+                    *list = ENDED;
+                }
+            }
+        }
+        if ended {
+            self.cursors.retain(|(list, _)| *list != ENDED);
+        }
+        true
+    }
+
+    /// The key where it is.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+/// No list has this number.
+const ENDED: u32 = u32::MAX;
+
+/// Which lists say the same of some names, numbered.
+#[derive(Default)]
+struct Combinations {
+    list: Vec<Vec<u32>>,
+    numbers: HashMap<Vec<u32>, u32, foldhash::fast::RandomState>,
+}
+
+impl Combinations {
+    fn number(&mut self, sources: &[u32]) -> u32 {
+        if let Some(number) = self.numbers.get(sources) {
+            return *number;
+        }
+        let number = self.list.len() as u32;
+        self.list.push(sources.to_vec());
+        self.numbers.insert(sources.to_vec(), number);
+        number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dnsplane_proto::block_list::{self, Scope};
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    /// What a look-up along the name meets first: how many labels it has, and who says so. As data planes do it.
+    fn look_up(merged: &Merged, map: &Bytes, name: &[&str]) -> Option<(usize, Vec<u32>)> {
+        let map = fst::Map::new(map.clone()).unwrap();
+        for depth in 1..=name.len() {
+            let mut key = Vec::new();
+            key::write(name[name.len() - depth..].join(".").as_bytes(), Scope::Whole, &mut key).unwrap();
+            if let Some((scope, combination)) = map.get(&key).and_then(block_list::read)
+                && scope.covers(depth == name.len())
+            {
+                return Some((depth, merged.combinations[combination as usize].clone()));
+            }
+        }
+        None
+    }
+
+    /// The same from the lists as they are written.
+    fn expected(lists: &[Vec<String>], name: &[&str]) -> Option<(usize, Vec<u32>)> {
+        let lists: Vec<HashSet<&str>> = lists.iter().map(|list| list.iter().map(String::as_str).collect()).collect();
+        for depth in 1..=name.len() {
+            let text = name[name.len() - depth..].join(".");
+            let star = format!("*.{text}");
+            let have = |entry: &str| -> Vec<u32> {
+                (0..).zip(&lists).filter(|(_, list)| list.contains(entry)).map(|(number, _)| number).collect()
+            };
+            let whole = have(&text);
+            if !whole.is_empty() {
+                return Some((depth, whole));
+            }
+            let below = have(&star);
+            if depth < name.len() && !below.is_empty() {
+                return Some((depth, below));
+            }
+        }
+        None
+    }
+
+    fn names(list: &[String]) -> Arc<Names> {
+        let mut key = Vec::new();
+        let keys = list.iter().map(|entry| {
+            let (name, scope) = entry.strip_prefix("*.").map_or((&**entry, Scope::Whole), |name| (name, Scope::Below));
+            key::write(name.as_bytes(), scope, &mut key).unwrap();
+            key.clone()
+        });
+        Arc::new(keys.collect::<Vec<_>>().into_iter().collect())
+    }
+
+    const LABEL: &str = "[ab]|aa|a-|-|_";
+    const ENTRY: &str = "(\\*\\.)?([ab]|aa|a-|-|_)(\\.([ab]|aa|a-|-|_)){0,3}";
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_what_the_lists_say(
+            blocked in prop::collection::vec(prop::collection::vec(ENTRY, 0..12), 0..4),
+            allowed in prop::collection::vec(prop::collection::vec(ENTRY, 0..4), 4),
+            queries in prop::collection::vec(prop::collection::vec(LABEL, 1..6), 1..40),
+        ) {
+            let parts: Vec<_> = blocked.iter().zip(&allowed).map(|(blocked, allowed)| {
+                Part { source: "list".into(), blocked: names(blocked), allowed: names(allowed) }
+            }).collect();
+            let merged = merge(&parts).unwrap();
+            let allowed = &allowed[..parts.len()];
+            for query in &queries {
+                let query: Vec<_> = query.iter().map(String::as_str).collect();
+                prop_assert_eq!(look_up(&merged, &merged.blocked, &query), expected(&blocked, &query), "{:?}", &query);
+                prop_assert_eq!(look_up(&merged, &merged.allowed, &query), expected(allowed, &query), "{:?}", &query);
+            }
+        }
+    }
+
+    #[test]
+    fn no_lists_are_two_empty_maps() {
+        let merged = merge(&[]).unwrap();
+        assert!(fst::Map::new(merged.blocked).unwrap().is_empty() && fst::Map::new(merged.allowed).unwrap().is_empty());
+    }
+}

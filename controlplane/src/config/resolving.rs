@@ -1,0 +1,137 @@
+//! How names that are not ours are resolved: the keys of existing nodes and ours, understood.
+
+use super::{check::Complaints, file::File, listen::given};
+use dnsplane_proto::{CacheRules, Name, Probes, Resolving, Validation, private_networks};
+use ipnet::IpNet;
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+/// Within which a client has a reply, if the file does not say; as existing nodes have it, whatever their file says.
+const TIMEOUT: i64 = 2;
+/// A client has long given up by then.
+const MOST_TIMEOUT: i64 = 60;
+/// More than these at the same time for one question would be an attack on upstreams.
+const MOST_IN_FLIGHT: i64 = 16;
+/// Of the cache.
+const MEBIBYTES: i64 = 64;
+const MOST_MEBIBYTES: i64 = 1 << 20;
+/// A week: TTLs above it are cut to it elsewhere, too (RFC 8767 §4).
+const WEEK: i64 = 7 * 86_400;
+/// How long answers may be used after their time: the top of what RFC 8767 §5 suggests is three days, its least one.
+const STALE: i64 = 86_400;
+const PROBE_EVERY: i64 = 30;
+const MOST_PROBE_EVERY: i64 = 86_400;
+const FAILURES: i64 = 3;
+const MOST_FAILURES: i64 = 1_000;
+const PROBE_NAME: &str = "google.com.";
+
+/// How upstreams are probed, and whether.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probing {
+    /// `upstream_health_check_enabled`.
+    pub enabled: bool,
+    /// The rest of these keys.
+    pub probes: Probes,
+}
+
+pub(super) fn check(file: &File, probing: &Probing, complaints: &mut Complaints) -> Resolving {
+    let timeout = whole("timeout", file.timeout, TIMEOUT, 0..=MOST_TIMEOUT, complaints);
+    let in_flight = whole("upstream_in_flight", file.upstream_in_flight, 1, 1..=MOST_IN_FLIGHT, complaints);
+    Resolving {
+        networks: networks(file, complaints),
+        timeout: Duration::from_secs(if timeout == 0 { TIMEOUT as u64 } else { timeout }),
+        in_flight: in_flight as u32,
+        cache: cache(file, complaints),
+        validation: validation(file, complaints).map(Arc::new),
+        probes: probing.enabled.then(|| probing.probes.clone()),
+    }
+}
+
+pub(super) fn probing(file: &File, complaints: &mut Complaints) -> Probing {
+    const EVERY: &str = "upstream_health_check_interval_seconds";
+    let every =
+        whole(EVERY, file.upstream_health_check_interval_seconds, PROBE_EVERY, 0..=MOST_PROBE_EVERY, complaints);
+    const COUNT: &str = "upstream_health_check_failures";
+    let failures = whole(COUNT, file.upstream_health_check_failures, FAILURES, 0..=MOST_FAILURES, complaints);
+    let text = given(&file.upstream_health_check_query_name).unwrap_or(PROBE_NAME);
+    let name = Name::parse(text).unwrap_or_else(|why| {
+        complaints.problem(
+            "upstream_health_check_query_name",
+            format!("is `{}`, which is no name: {why}", text.escape_debug()),
+        );
+        Name::root()
+    });
+    let or = |value, default: i64| if value == 0 { default as u64 } else { value };
+    Probing {
+        enabled: file.upstream_health_check_enabled.unwrap_or(false),
+        probes: Probes {
+            every: Duration::from_secs(or(every, PROBE_EVERY)),
+            failures: or(failures, FAILURES) as u32,
+            name,
+        },
+    }
+}
+
+/// Absent: private networks. An empty list is nobody.
+fn networks(file: &File, complaints: &mut Complaints) -> Arc<[IpNet]> {
+    let Some(written) = &file.dns_allow_recursion else { return private_networks().into() };
+    let mut networks = Vec::new();
+    for text in written.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        match network(text) {
+            Some(network) if networks.contains(&network) => {}
+            Some(network) => {
+                if network.prefix_len() == 0 {
+                    complaints.warn(&format!(
+                        "`dns_allow_recursion` has {network}: everybody who reaches this node may have names resolved, \
+                         also to flood others with replies; is a firewall before it?"
+                    ));
+                }
+                networks.push(network);
+            }
+            None => complaints.problem(
+                "dns_allow_recursion",
+                format!("names `{}`, which is no network such as 192.0.2.0/24 or 2001:db8::/32", text.escape_debug()),
+            ),
+        }
+    }
+    networks.into()
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse::<IpNet>().map(|network| network.trunc()).ok().or_else(|| text.parse::<IpAddr>().map(IpNet::from).ok())
+}
+
+fn cache(file: &File, complaints: &mut Complaints) -> Option<CacheRules> {
+    // All are checked, also while the cache is off.
+    let mebibytes = whole("cache_max_mb", file.cache_max_mb, MEBIBYTES, 1..=MOST_MEBIBYTES, complaints);
+    let least_ttl = whole("min_cache_ttl_seconds", file.min_cache_ttl_seconds, 0, 0..=WEEK, complaints);
+    let stale = whole("stale_max_seconds", file.stale_max_seconds, STALE, 0..=WEEK, complaints);
+    file.cache_records.unwrap_or(false).then(|| CacheRules {
+        octets: mebibytes << 20,
+        least_ttl: least_ttl as u32,
+        stale: if file.stale_while_revalidate.unwrap_or(false) { stale as u32 } else { 0 },
+        prefetch: file.cache_warm_enabled.unwrap_or(true),
+    })
+}
+
+fn validation(file: &File, _complaints: &mut Complaints) -> Option<Validation> {
+    let strict = file.dnssec_validate_strict.unwrap_or(false);
+    file.dnssec_validate.unwrap_or(false).then(|| Validation { strict, anchors: Vec::new() })
+}
+
+/// A whole number within limits. What does not do is a problem and counts as the default.
+fn whole(
+    key: &'static str,
+    value: Option<i64>,
+    default: i64,
+    range: std::ops::RangeInclusive<i64>,
+    complaints: &mut Complaints,
+) -> u64 {
+    let value = value.unwrap_or(default);
+    if range.contains(&value) {
+        return value as u64;
+    }
+    let (least, most) = range.into_inner();
+    complaints.problem(key, format!("is {value}; write a whole number from {least} to {most}"));
+    default as u64
+}
