@@ -1,11 +1,14 @@
 //! The gRPC service behind dnsplanectl: domain calls in, messages out.
 
+mod adblock;
 mod peers;
 mod records;
 mod servers;
 mod settings;
 
 use crate::{
+    block_list::BlockLists,
+    blocking::beside,
     cluster::{Cluster, Outcome, Pulled},
     live::Live,
     record::json,
@@ -26,6 +29,8 @@ const OUTBOUND_QUEUE: usize = 256;
 pub struct Admin {
     /// The records.
     pub store: Store,
+    /// Names that are blocked.
+    pub block_lists: BlockLists,
     /// The cluster.
     pub cluster: Cluster,
     /// The settings.
@@ -69,6 +74,7 @@ impl Admin {
 impl admin_server::Admin for Admin {
     type ListRecordsStream = ReceiverStream<Result<pb::Record, Status>>;
     type CheckRecordsStream = ReceiverStream<Result<pb::Problem, Status>>;
+    type AdblockDomainsStream = ReceiverStream<Result<pb::AdblockNames, Status>>;
 
     async fn add_record(&self, request: Request<pb::RecordEdit>) -> Result<Response<pb::EditReply>, Status> {
         let actor = actor(&request);
@@ -105,6 +111,27 @@ impl admin_server::Admin for Admin {
                 value: record.value().to_owned(),
             })
         }))
+    }
+
+    async fn adblock_edit(&self, request: Request<pb::AdblockEdit>) -> Result<Response<pb::SettingsReply>, Status> {
+        let by = actor(&request);
+        self.edit_block_lists(request.into_inner(), by).await
+    }
+
+    async fn adblock_lists(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        let lists = self.block_lists.clone();
+        document(&beside(move || lists.sources()).await)
+    }
+
+    async fn adblock_domains(
+        &self,
+        request: Request<pb::AdblockFilter>,
+    ) -> Result<Response<Self::AdblockDomainsStream>, Status> {
+        Ok(self.blocked_names(request.into_inner().contains))
+    }
+
+    async fn adblock_check(&self, request: Request<pb::AdblockName>) -> Result<Response<pb::Document>, Status> {
+        document(&self.block_lists.explain(&request.into_inner().name).map_err(adblock::status)?)
     }
 
     async fn cluster_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {

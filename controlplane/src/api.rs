@@ -3,10 +3,12 @@
 //! Paths, keys and codes are those of existing nodes, so that scripts go on working: errors are
 //! `{"error": "…", "messages": […]}`, bodies end with a newline, adding what is there already is a 201.
 
+mod adblock;
 mod records;
 mod servers;
 
 use crate::{
+    block_list::BlockLists,
     cluster::Cluster,
     config::Secret,
     dashboard::{self, Sessions},
@@ -37,6 +39,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub struct Api {
     /// The records.
     pub store: Store,
+    /// Names that are blocked.
+    pub block_lists: BlockLists,
     /// The cluster, for its status.
     pub cluster: Cluster,
     /// Upstream servers.
@@ -61,6 +65,7 @@ impl Api {
             .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
             .merge(servers::routes())
+            .merge(adblock::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })
             .layer(middleware::from_fn_with_state(self.clone(), authenticate))
             .layer(middleware::from_fn(bound_time))

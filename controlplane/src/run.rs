@@ -3,6 +3,7 @@
 use crate::{
     admin::Admin,
     api::Api,
+    block_list::BlockLists,
     cluster::{self, Cluster},
     config::{Config, Loaded, RecordsSource},
     dashboard::Sessions,
@@ -24,7 +25,6 @@ use std::{
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
     task::JoinSet,
 };
 use tokio_stream::wrappers::UnixListenerStream;
@@ -51,17 +51,19 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     cluster.administered_by(Arc::new(live.clone()));
     // Whoever sees the API answer may count on the peer port, too.
     cluster.settled().await;
+    let (block_lists, blocking) =
+        BlockLists::open(&config.folder, updates.block_lists, live.clone(), shutdown.clone()).await;
     let planes = Planes::default();
     let servers = Servers::open(updates.forwarding.borrow().clone(), planes.clone())?;
-    // Nobody has one configured yet.
-    let (_block_list, block_list) = watch::channel(None);
-    let resources = Resources::follow(updates.answering, servers.watch(), block_list);
+    let resources = Resources::follow(updates.answering, servers.watch(), block_lists.merged());
     let node = Node::new(store.clone(), planes.clone(), resources.clone(), doors.listeners(&config));
 
     let mut tasks = JoinSet::new();
     let publisher = Publisher { store: store.clone(), resources, planes, shutdown: shutdown.clone() }.service();
+    tasks.spawn(blocking);
     let admin = Admin {
         store: store.clone(),
+        block_lists: block_lists.clone(),
         cluster: cluster.clone(),
         live: live.clone(),
         servers: servers.clone(),
@@ -71,6 +73,7 @@ pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
     tasks.spawn(serve(Server::builder().add_service(admin.service()), doors.admin, "admin", shutdown.clone()));
     let api = Api {
         store: store.clone(),
+        block_lists,
         cluster: cluster.clone(),
         servers: servers.clone(),
         node,

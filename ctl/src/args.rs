@@ -3,10 +3,12 @@
 //! A line typed at the prompt ([`PromptLine`]) and the words after `dnsplanectl` ([`Cli`]) share [`Line`], so that what
 //! works in one place works in the other.
 
+mod adblock;
 mod cluster;
 mod dns;
 mod server;
 
+pub(crate) use adblock::AdblockCommand;
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
 pub(crate) use dns::{ChangedServer, DnsCommand, GoneServer, Keys as ServerKeys, NewServer, Transport};
 pub(crate) use server::{ServerCommand, Setting};
@@ -104,6 +106,9 @@ pub(crate) enum Context {
     /// Upstream servers, which are asked for names that are not ours.
     #[command(subcommand)]
     Dns(DnsCommand),
+    /// Names that are blocked.
+    #[command(subcommand)]
+    Adblock(AdblockCommand),
     /// This node and its peers.
     #[command(subcommand)]
     Cluster(ClusterCommand),

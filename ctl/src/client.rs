@@ -6,10 +6,10 @@
 mod explain;
 
 use dnsplane_proto::pb::admin::{
-    CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest,
-    LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
-    StatusRequest, admin_client::AdminClient,
+    AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest,
+    Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullReply,
+    PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection,
+    ServersReply, SetRequest, SettingsReply, StatusRequest, admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{
@@ -94,6 +94,23 @@ impl Client {
     pub(crate) async fn check_records(mut self) -> Result<Stream<Problem>, Failure> {
         let stream = answered(&self.socket, self.admin.check_records(CheckRequest {})).await?;
         Ok(Stream { stream, socket: self.socket })
+    }
+
+    pub(crate) async fn adblock_edit(mut self, edit: AdblockEdit) -> Result<SettingsReply, Failure> {
+        answered(&self.socket, self.admin.adblock_edit(edit)).await
+    }
+
+    pub(crate) async fn adblock_lists(mut self) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.adblock_lists(StatusRequest {})).await
+    }
+
+    pub(crate) async fn adblock_domains(mut self, contains: String) -> Result<Stream<AdblockNames>, Failure> {
+        let stream = answered(&self.socket, self.admin.adblock_domains(AdblockFilter { contains })).await?;
+        Ok(Stream { stream, socket: self.socket })
+    }
+
+    pub(crate) async fn adblock_check(mut self, name: String) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.adblock_check(AdblockName { name })).await
     }
 
     pub(crate) async fn cluster_status(mut self) -> Result<Document, Failure> {

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(suggested("cluster", "peer add 192.0.2.1 full "), [""; 0]);
         assert_eq!(suggested("server", "s"), ["status", "set", "save", "server"]);
         assert_eq!(suggested("", "record re"), ["record remove"]);
-        assert_eq!(suggested("record", "a"), ["add"]);
+        assert_eq!(suggested("record", "a"), ["add", "adblock"]);
         assert_eq!(suggested("record", "c"), ["check", "cluster"]);
         assert_eq!(suggested("record", "add lab --t"), ["add lab --ttl"]);
         assert_eq!(suggested("", "record add lab "), [""; 0]);

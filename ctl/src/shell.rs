@@ -152,10 +152,13 @@ impl Shell {
 
     fn unknown(&self, word: &str, here: &Command) -> String {
         let owners = self.owners(word);
-        if !owners.is_empty() {
-            let whole: Vec<_> = owners.iter().map(|owner| format!("`{owner} {word}`")).collect();
-            let owners: Vec<_> = owners.iter().map(|owner| format!("`{owner}`")).collect();
-            return format!("`{word}` is a command of {}: type {}", owners.join(" and "), whole.join(" or "));
+        match owners.as_slice() {
+            [] => {}
+            [owner] => return format!("`{word}` is a command of `{owner}`: type `{owner} {word}`"),
+            owners => {
+                let lines: Vec<_> = owners.iter().map(|owner| format!("`{owner} {word}`")).collect();
+                return format!("`{word}` is a command of several contexts: type {}", lines.join(" or "));
+            }
         }
         let known = here.get_subcommands().chain(self.tree.get_subcommands());
         let known = known.flat_map(|command| std::iter::once(command.get_name()).chain(command.get_all_aliases()));
@@ -330,8 +333,9 @@ mod tests {
         let mut shell = Shell::new();
         assert!(wrong(shell.read("clutser")).contains("did you mean `cluster`?"));
         assert!(wrong(shell.read("record lsit")).contains("list"));
-        assert!(wrong(shell.read("add x 192.0.2.1")).contains("type `record add` or `dns add`"));
-        assert!(wrong(shell.read("restore 7")).contains("`restore` is a command of `cluster`: type `cluster restore`"));
+        let several = wrong(shell.read("add x 192.0.2.1"));
+        assert!(several.contains("type `record add`") && several.contains("or `adblock add`"), "{several}");
+        assert!(wrong(shell.read("resume")).contains("type `adblock resume`"));
         assert!(wrong(shell.read("set-role x full")).contains("type `cluster peer set-role`"));
         assert!(wrong(shell.read("cluster pear add x")).contains("peer"));
         assert!(wrong(shell.read("xyzzyx")).contains("`?` shows"));

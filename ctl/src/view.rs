@@ -3,6 +3,7 @@
 //! The control plane owns these documents and adds to them; a view knows a nice place for the keys it has heard of, shows
 //! the others after them as they are, and does not mind a missing one.
 
+mod adblock;
 mod cluster;
 mod config;
 mod conflicts;
@@ -10,6 +11,7 @@ mod dns;
 mod peers;
 mod server;
 
+pub(crate) use adblock::{block_lists, blocked};
 pub(crate) use cluster::cluster;
 pub(crate) use config::config;
 pub(crate) use conflicts::conflicts;

@@ -323,3 +323,6 @@ fn joined<'a>(sources: impl Iterator<Item = &'a std::sync::Arc<str>>) -> String 
 fn text(name: &[u8]) -> String {
     Name::from_wire(name).map_or_else(|_| "?".to_owned(), |name| name.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod exchange;
 pub mod route;
 pub mod upstream;
+pub mod validate;
 
 pub use cache::{Cache, CachedAnswer};
 pub use engine::{Client, Engine, WayBack};

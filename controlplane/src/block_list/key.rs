@@ -15,7 +15,7 @@ const STAR: &[u8] = b"\x01*";
 
 /// Why some text is no name that could be blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotAName {
+pub(super) enum NotAName {
     /// It has characters that names in lists do not have, or labels that are empty or too long.
     #[error("not a domain name")]
     Malformed,
@@ -51,6 +51,19 @@ pub(super) fn write(name: &[u8], scope: Scope, key: &mut Vec<u8>) -> Result<(), 
 /// The key as it is in a map, and the scope that goes with it.
 pub(super) fn split(key: &[u8]) -> (&[u8], Scope) {
     key.strip_suffix(STAR).map_or((key, Scope::Whole), |name| (name, Scope::Below))
+}
+
+/// The keys that cover a name, those nearest to the root first: each of its ancestors, with a star too, and itself.
+pub(super) fn covering(key: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let mut at = 0;
+    let ends = std::iter::from_fn(move || {
+        at += usize::from(*key.get(at)?) + 1;
+        Some(at.min(key.len()))
+    });
+    ends.flat_map(|end| {
+        let star = (end < key.len()).then(|| [&key[..end], STAR].concat());
+        std::iter::once(key[..end].to_vec()).chain(star)
+    })
 }
 
 /// The name as lists write it, with its star.
@@ -120,6 +133,8 @@ mod tests {
         assert_eq!(key, b"\x07example\x03ads\x01*");
         assert_eq!(split(&key), (&b"\x07example\x03ads"[..], Scope::Below));
         assert_eq!(split(b"\x07example"), (&b"\x07example"[..], Scope::Whole));
+        let covering: Vec<_> = covering(b"\x07example\x03ads").map(|key| text(&key)).collect();
+        assert_eq!(covering, ["example", "*.example", "ads.example"]);
         assert_eq!((text(&key), text(b"\x07example")), ("*.ads.example".to_owned(), "example".to_owned()));
     }
 }

@@ -2,15 +2,28 @@
 //!
 //! Lists are in order already, so merging reads all of them side by side. A name below another one of the same map is left
 //! out: looking up starts at the root and ends at the first that covers the name, so it would never be met. What lists say
-//! of it is still known here, to [`super::Lists`].
+//! of it is still known here.
 
 use super::{
-    Merged, key,
+    key,
     names::{Cursor, Names},
 };
 use bytes::Bytes;
 use dnsplane_proto::block_list::value;
 use std::{collections::HashMap, sync::Arc};
+
+/// All lists in the form that data planes look names up in: [`dnsplane_proto::block_list`] says how the maps are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Names that are blocked, an `fst` map.
+    pub blocked: Bytes,
+    /// Names that are let through whatever blocks them, an `fst` map.
+    pub allowed: Bytes,
+    /// The lists, by number.
+    pub sources: Vec<Arc<str>>,
+    /// Lists that say the same of some names.
+    pub combinations: Vec<Vec<u32>>,
+}
 
 /// One list, or what was added by hand.
 #[derive(Clone, Debug)]
@@ -20,19 +33,21 @@ pub(super) struct Part {
     pub(super) allowed: Arc<Names>,
 }
 
-/// Merges lists.
-pub(super) fn merge(parts: &[Part]) -> Result<Merged, fst::Error> {
+/// Merges lists. The number is how many names are on a list other than the first.
+pub(super) fn merge(parts: &[Part]) -> Result<(Merged, usize), fst::Error> {
     let mut combinations = Combinations::default();
-    let blocked = map(Union::of(parts.iter().map(|part| &*part.blocked)), &mut combinations)?;
-    let allowed = map(Union::of(parts.iter().map(|part| &*part.allowed)), &mut combinations)?;
+    let (blocked, listed) = map(Union::of(parts.iter().map(|part| &*part.blocked)), &mut combinations)?;
+    let (allowed, _) = map(Union::of(parts.iter().map(|part| &*part.allowed)), &mut combinations)?;
     let sources = parts.iter().map(|part| part.source.clone()).collect();
-    Ok(Merged { blocked, allowed, sources, combinations: combinations.list })
+    Ok((Merged { blocked, allowed, sources, combinations: combinations.list }, listed))
 }
 
-fn map(mut names: Union<'_>, combinations: &mut Combinations) -> Result<Bytes, fst::Error> {
+fn map(mut names: Union<'_>, combinations: &mut Combinations) -> Result<(Bytes, usize), fst::Error> {
     let mut map = fst::MapBuilder::memory();
     let mut cover: Option<Vec<u8>> = None;
+    let mut listed = 0;
     while names.advance() {
+        listed += usize::from(names.sources != [0]);
         let (name, scope) = key::split(names.key());
         if cover.as_ref().is_some_and(|cover| name.starts_with(cover)) {
             continue;
@@ -43,7 +58,7 @@ fn map(mut names: Union<'_>, combinations: &mut Combinations) -> Result<Bytes, f
         cover.clear();
         cover.extend_from_slice(name);
     }
-    Ok(map.into_inner()?.into())
+    Ok((map.into_inner()?.into(), listed))
 }
 
 /// Several sets read side by side, in order.
@@ -178,7 +193,9 @@ mod tests {
             let parts: Vec<_> = blocked.iter().zip(&allowed).map(|(blocked, allowed)| {
                 Part { source: "list".into(), blocked: names(blocked), allowed: names(allowed) }
             }).collect();
-            let merged = merge(&parts).unwrap();
+            let (merged, listed) = merge(&parts).unwrap();
+            let on_lists: HashSet<_> = blocked.iter().skip(1).flatten().collect();
+            prop_assert_eq!(listed, on_lists.len());
             let allowed = &allowed[..parts.len()];
             for query in &queries {
                 let query: Vec<_> = query.iter().map(String::as_str).collect();
@@ -190,7 +207,7 @@ mod tests {
 
     #[test]
     fn no_lists_are_two_empty_maps() {
-        let merged = merge(&[]).unwrap();
+        let (merged, _) = merge(&[]).unwrap();
         assert!(fst::Map::new(merged.blocked).unwrap().is_empty() && fst::Map::new(merged.allowed).unwrap().is_empty());
     }
 }

@@ -20,11 +20,6 @@ impl Names {
         self.len
     }
 
-    /// Octets that it takes.
-    pub(super) fn size(&self) -> usize {
-        self.octets.len() + self.index.len() * size_of::<u32>()
-    }
-
     /// All keys, in order.
     pub(super) fn cursor(&self) -> Cursor<'_> {
         Cursor { rest: &self.octets, key: Vec::new() }

@@ -91,7 +91,7 @@ mod tests {
         let blocked = ["ads.example", "rule.example", "*.wild.example", "plain.example", "tracker.example"];
         assert_eq!(names(&parsed.blocked), blocked);
         assert_eq!(names(&parsed.allowed), ["good.rule.example"]);
-        assert_eq!((parsed.skipped, parsed.first_skipped), (2, Some((11, Why::Rule))));
+        assert_eq!((parsed.skipped, parsed.first_skipped), (2, Some((11, Why::NotAName))));
     }
 
     #[test]

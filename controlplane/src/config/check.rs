@@ -78,6 +78,11 @@ impl Complaints {
         self.problems.push((key, why));
     }
 
+    #[cfg(test)]
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     pub(super) fn warn(&mut self, sentence: &str) {
         self.warnings.push(sentence.to_owned());
     }

@@ -135,3 +135,104 @@ fn whole(
     complaints.problem(key, format!("is {value}; write a whole number from {least} to {most}"));
     default as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Problems = Vec<(&'static str, String)>;
+
+    fn resolving(text: &str) -> Result<Resolving, Problems> {
+        let file: File = serde_json::from_str(text).expect("a file");
+        let mut complaints = Complaints::default();
+        let probing = probing(&file, &mut complaints);
+        let resolving = check(&file, &probing, &mut complaints);
+        if complaints.problems.is_empty() { Ok(resolving) } else { Err(complaints.problems) }
+    }
+
+    #[test]
+    fn nothing_said_is_what_data_planes_assume() {
+        assert_eq!(resolving("{}"), Ok(Resolving::default()));
+        assert_eq!(resolving(r#"{"cache_max_mb": 1, "stale_while_revalidate": true}"#), Ok(Resolving::default()));
+    }
+
+    #[test]
+    fn each_key_has_its_effect() {
+        let seconds = |text| resolving(text).map(|resolving| resolving.timeout.as_secs());
+        assert_eq!([r#"{"timeout": 0}"#, r#"{"timeout": 2}"#, r#"{"timeout": 5}"#].map(seconds), [Ok(2), Ok(2), Ok(5)]);
+        assert_eq!(resolving(r#"{"upstream_in_flight": 3}"#).map(|resolving| resolving.in_flight), Ok(3));
+
+        let cache = |text| resolving(text).unwrap().cache;
+        let rules = CacheRules { octets: 64 << 20, least_ttl: 0, stale: 0, prefetch: true };
+        assert_eq!(cache(r#"{"cache_records": true}"#), Some(rules));
+        assert_eq!(cache(r#"{"cache_records": false, "cache_max_mb": 5}"#), None);
+        let stale = CacheRules { stale: 86_400, ..rules };
+        assert_eq!(cache(r#"{"cache_records": true, "stale_while_revalidate": true}"#), Some(stale));
+        let all = r#"{"cache_records": true, "cache_max_mb": 16, "min_cache_ttl_seconds": 600, "stale_while_revalidate": true,
+            "stale_max_seconds": 7200, "cache_warm_enabled": false, "cache_compact_enabled": true, "cache_compact_interval_seconds": 1}"#;
+        assert_eq!(cache(all), Some(CacheRules { octets: 16 << 20, least_ttl: 600, stale: 7200, prefetch: false }));
+
+        let validation = |text| resolving(text).unwrap().validation.map(|validation| validation.strict);
+        assert_eq!(validation(r#"{"dnssec_validate": true}"#), Some(false));
+        assert_eq!(validation(r#"{"dnssec_validate": true, "dnssec_validate_strict": true}"#), Some(true));
+        assert_eq!(validation(r#"{"dnssec_validate_strict": true}"#), None);
+
+        let probes = |text| resolving(text).unwrap().probes;
+        assert_eq!(probes(r#"{"upstream_health_check_failures": 7}"#), None);
+        let google = Probes { every: Duration::from_secs(30), failures: 3, name: Name::parse("google.com").unwrap() };
+        assert_eq!(probes(r#"{"upstream_health_check_enabled": true}"#), Some(google.clone()));
+        let zeroes = r#"{"upstream_health_check_enabled": true, "upstream_health_check_interval_seconds": 0,
+            "upstream_health_check_failures": 0, "upstream_health_check_query_name": " "}"#;
+        assert_eq!(probes(zeroes), Some(google));
+        let own = r#"{"upstream_health_check_enabled": true, "upstream_health_check_interval_seconds": 1,
+            "upstream_health_check_failures": 2, "upstream_health_check_query_name": "a.test"}"#;
+        let expected = Probes { every: Duration::from_secs(1), failures: 2, name: Name::parse("a.test").unwrap() };
+        assert_eq!(probes(own), Some(expected));
+    }
+
+    #[test]
+    fn networks_are_written_as_networks_or_addresses() {
+        let networks = |text: &str| {
+            let found = resolving(&format!("{{\"dns_allow_recursion\": {text}}}")).unwrap().networks;
+            found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(networks("[]"), "");
+        assert_eq!(
+            networks(r#"["192.0.2.7/24", " 2001:db8::1 ", "", "192.0.2.0/24"]"#),
+            "192.0.2.0/24 2001:db8::1/128"
+        );
+        let file: File = serde_json::from_str(r#"{"dns_allow_recursion": ["0.0.0.0/0"]}"#).unwrap();
+        let mut complaints = Complaints::default();
+        super::networks(&file, &mut complaints);
+        assert!(complaints.warnings()[0].starts_with("`dns_allow_recursion` has 0.0.0.0/0: everybody"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_problem_of_its_key() {
+        for (text, key, sentence) in [
+            (r#"{"timeout": -1}"#, "timeout", "is -1; write a whole number from 0 to 60"),
+            (r#"{"timeout": 61}"#, "timeout", "is 61"),
+            (r#"{"upstream_in_flight": 0}"#, "upstream_in_flight", "from 1 to 16"),
+            (r#"{"cache_max_mb": 0}"#, "cache_max_mb", "from 1 to 1048576"),
+            (r#"{"min_cache_ttl_seconds": -5}"#, "min_cache_ttl_seconds", "is -5"),
+            (r#"{"stale_max_seconds": 604801}"#, "stale_max_seconds", "from 0 to 604800"),
+            (r#"{"upstream_health_check_interval_seconds": -1}"#, "upstream_health_check_interval_seconds", "is -1"),
+            (r#"{"upstream_health_check_failures": 1001}"#, "upstream_health_check_failures", "is 1001"),
+            (
+                r#"{"upstream_health_check_query_name": "a b"}"#,
+                "upstream_health_check_query_name",
+                "is `a b`, which is no name",
+            ),
+            (
+                r#"{"dns_allow_recursion": ["10.0.0.0/8", "lan"]}"#,
+                "dns_allow_recursion",
+                "names `lan`, which is no network such as",
+            ),
+            (r#"{"dns_allow_recursion": ["10.0.0.0/33"]}"#, "dns_allow_recursion", "names `10.0.0.0/33`"),
+        ] {
+            let problems = resolving(text).expect_err(text);
+            let [(found, why)] = problems.as_slice() else { panic!("{text}: {problems:?}") };
+            assert!(*found == key && why.contains(sentence), "{text}: {why}");
+        }
+    }
+}

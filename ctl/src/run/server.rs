@@ -22,7 +22,7 @@ pub(super) async fn run(socket: &Path, command: ServerCommand, out: &mut Output<
     }
 }
 
-fn told(reply: &SettingsReply, out: &mut Output<'_>) -> Result<Exit, Failure> {
+pub(super) fn told(reply: &SettingsReply, out: &mut Output<'_>) -> Result<Exit, Failure> {
     if out.is_json() {
         out.json(&json!({"messages": reply.messages}))?;
     } else if reply.messages.is_empty() {

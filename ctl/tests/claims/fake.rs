@@ -1,10 +1,10 @@
 //! A control plane that says what the tests want it to say.
 
 use dnsplane_proto::pb::admin::{
-    CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest, Document, EditReply, Filter, JoinReply, JoinRequest,
-    LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
-    StatusRequest, admin_server::Admin,
+    AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest,
+    Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome,
+    PullReply, PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit,
+    ServerSelection, ServersReply, SetRequest, SettingsReply, StatusRequest, admin_server::Admin,
 };
 use std::sync::{Arc, Mutex};
 use tokio_stream::Stream;
@@ -17,6 +17,15 @@ const CONFLICTS: &str = r#"[
     {"id":7,"at":"2026-05-04T09:30:00Z","kind":"overwritten","winner":{"node_id":"node-b","seq":3,"timestamp_unix":1},
         "via":"192.0.2.2:7946","informed":false,"lost":[{"name":"www.example","type":"A","value":"192.0.2.1","ttl":60}],
         "won":[],"lost_deletions":[{"name":"old.example","type":"A"}],"more":0}]"#;
+
+const BLOCK_LISTS: &str = r#"{"sources":[{"Source":"added by hand","Count":2,"From":"hand","Exceptions":1},
+    {"Source":"https://lists.example/ads","Count":7,"From":"configuration","Skipped":3,"FirstSkipped":"line 9: not a domain name",
+        "Updated":"2026-05-04T09:30:00.5Z","Error":"cannot fetch https://lists.example/ads: connection refused"},
+    {"Source":"good.txt","Count":4,"Allow":true,"From":"loaded"}],"count":8,"paused_until":"2026-05-04T09:35:00Z"}"#;
+
+const BLOCKED: &str = r#"{"name":"x.ads.example","blocked":false,
+    "blocked_by":[{"source":"https://lists.example/ads","entry":"ads.example"}],
+    "allowed_by":[{"source":"good.txt","entry":"*.ads.example"}]}"#;
 
 const CONFIG: &str = r#"{"path":"/etc/dnsplane.json","unsaved":["api"],
     "settings":{"api":true,"cluster_auth_token":"(secret)","log":{"log_severity":"info"}}}"#;
@@ -117,6 +126,7 @@ where
 #[tonic::async_trait]
 impl Admin for Fake {
     type ListRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Record, Status>> + Send>>;
+    type AdblockDomainsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<AdblockNames, Status>> + Send>>;
     type CheckRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Problem, Status>> + Send>>;
 
     async fn add_record(&self, edit: Request<RecordEdit>) -> Result<Response<EditReply>, Status> {
@@ -156,6 +166,28 @@ impl Admin for Fake {
             reason: "the preference is missing".to_owned(),
         };
         items((0..self.records).map(problem))
+    }
+
+    async fn adblock_edit(&self, edit: Request<AdblockEdit>) -> Result<Response<SettingsReply>, Status> {
+        self.settings(&format!("{:?}", edit.into_inner().deed))
+    }
+
+    async fn adblock_lists(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        Ok(Response::new(Document { json: BLOCK_LISTS.to_owned() }))
+    }
+
+    async fn adblock_domains(&self, filter: Request<AdblockFilter>) -> Items<AdblockNames> {
+        self.note(format!("domains {}", filter.get_ref().contains));
+        items(
+            (0..self.records)
+                .map(|number| AdblockNames { names: vec![format!("a{number}.example"), format!("b{number}.example")] }),
+        )
+    }
+
+    async fn adblock_check(&self, name: Request<AdblockName>) -> Result<Response<Document>, Status> {
+        self.note(format!("check {}", name.get_ref().name));
+        Ok(Response::new(Document { json: BLOCKED.to_owned() }))
     }
 
     async fn cluster_status(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {

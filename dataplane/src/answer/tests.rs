@@ -2,6 +2,8 @@
 //! hickory-proto, which shares no code with us.
 
 mod edns;
+mod elsewhere;
+mod remembered;
 mod reverse;
 mod special;
 mod tree;

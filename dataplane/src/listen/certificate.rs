@@ -40,8 +40,8 @@ pub(super) struct Files {
 /// Why a pair cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
-    #[error("cannot read {what} file `{path}`: {}", advice(source))]
-    Read { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot read {what} file `{path}`: {}", advice(error))]
+    Read { what: &'static str, path: PathBuf, error: io::Error },
     #[error("{what} file `{path}` holds no {what} in PEM form")]
     Nothing { what: &'static str, path: PathBuf },
     #[error("{what} file `{path}` is damaged")]
@@ -180,7 +180,7 @@ struct Pem {
 impl Files {
     fn read(&self) -> Result<Pem, Unusable> {
         let read =
-            |what, path: &Path| content(path).map_err(|source| Unusable::Read { what, path: path.to_owned(), source });
+            |what, path: &Path| content(path).map_err(|error| Unusable::Read { what, path: path.to_owned(), error });
         Ok(Pem { certificate: read("certificate", &self.certificate)?, key: read("key", &self.key)? })
     }
 }

@@ -29,8 +29,8 @@ enum Kind {
 /// Why a door is not open.
 #[derive(Debug, thiserror::Error)]
 enum DoorError {
-    #[error("cannot listen for {} on {address}: {}", kind.name(), kind.advice(source))]
-    Bind { kind: Kind, address: SocketAddr, source: io::Error },
+    #[error("cannot listen for {} on {address}: {}", kind.name(), kind.advice(error))]
+    Bind { kind: Kind, address: SocketAddr, error: io::Error },
     #[error("cannot offer {} on {address}", kind.name())]
     Tls { kind: Kind, address: SocketAddr, source: Box<dyn std::error::Error> },
 }
@@ -118,7 +118,7 @@ impl Doors {
 
     fn open_door(&self, place: (Kind, SocketAddr), plan: &Plan, identity: &Identity) -> Result<Open, DoorError> {
         let (kind, address) = place;
-        let bind = |source| DoorError::Bind { kind, address, source };
+        let bind = |error| DoorError::Bind { kind, address, error };
         let unable = |source: Box<dyn std::error::Error>| DoorError::Tls { kind, address, source };
         // Our own socket there would look like somebody else's.
         if !self.open.contains_key(&place) {
@@ -200,3 +200,6 @@ fn plans(wanted: &dnsplane_proto::Doors) -> BTreeMap<(Kind, SocketAddr), Plan> {
     }
     plans
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use super::{
 use crate::answer::Transport;
 use bytes::Bytes;
 use http::{
-    Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE},
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -116,6 +116,7 @@ impl Visit {
 
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
         let _open = self.begin();
+        let is_head = request.method() == Method::HEAD;
         Ok(match self.reply_to(request).await {
             Ok(reply) => {
                 let cached = format!("max-age={}", freshness::seconds(&reply));
@@ -126,23 +127,24 @@ impl Visit {
                 self.desk.counters.http_refused.add(1);
                 let text = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (ALLOW, request::METHODS)];
                 let headers = if refusal == Refusal::Method { &text[..] } else { &text[..1] };
-                response(refusal.status(), headers, format!("{refusal}\n").into_bytes())
+                let sentence = if is_head { String::new() } else { format!("{refusal}\n") };
+                response(refusal.status(), headers, sentence.into_bytes())
             }
         })
     }
 
     async fn reply_to(&self, request: Request<Incoming>) -> Result<Vec<u8>, Refusal> {
-        let query = match request::asked(request.method(), request.uri(), request.headers(), &self.path)? {
-            Asked::Here(query) => query,
-            Asked::InBody => {
-                let body = Limited::new(request.into_body(), request::MAX_QUERY).collect();
-                let body = timeout(self.desk.patience.idle, body).await.map_err(|_| Refusal::Slow)?;
-                let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-                    true => Refusal::TooLarge,
-                    false => Refusal::Body,
-                })?;
-                body.to_bytes().into()
-            }
+        let (head, body) = request.into_parts();
+        // Read in any case: some clients of HTTP/2 take a response that comes before they have sent everything for a fault.
+        let body = timeout(self.desk.patience.idle, Limited::new(body, request::MAX_QUERY).collect()).await;
+        let query = match request::asked(&head.method, &head.uri, &head.headers, &self.path)? {
+            Asked::Here(query) => Bytes::from(query),
+            Asked::InBody => match body {
+                Ok(Ok(body)) => body.to_bytes(),
+                Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::TooLarge),
+                Ok(Err(_)) => return Err(Refusal::Body),
+                Err(_) => return Err(Refusal::Slow),
+            },
         };
         self.desk.reply_to(&query, Transport::Https, self.place.client()).await.map_err(|why| match why {
             NoReply::NotAQuery => Refusal::NotAQuery,

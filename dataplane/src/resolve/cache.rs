@@ -6,10 +6,14 @@
 
 mod answer;
 mod form;
+#[cfg(test)]
+pub(crate) mod made;
 mod message;
 mod names;
 mod rdata;
 mod select;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{CachedAnswer, Freshness};
 
