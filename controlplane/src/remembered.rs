@@ -145,6 +145,8 @@ pub async fn explain(
 
 fn row(follower: &str, entry: pb::CacheEntry, now: u64) -> Row {
     let name = Name::from_wire(&entry.name).map(|name| name.to_string()).unwrap_or_default();
+    // As records are written, without the dot at the end.
+    let name = name.strip_suffix('.').map_or(name.as_str(), |name| name).to_owned();
     let value = match (entry.rcode, entry.records) {
         (3, _) => "the name does not exist".to_owned(),
         (_, 0) => "the name has no such records".to_owned(),
