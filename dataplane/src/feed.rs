@@ -7,10 +7,10 @@ mod install;
 mod transfer;
 
 pub use install::{Installer, Told};
-pub use transfer::{Complete, Loaded, Refusal, Transfer};
 #[cfg(test)]
 pub(crate) use transfer::Content;
 pub(crate) use transfer::Whole;
+pub use transfer::{Complete, Loaded, Refusal, Transfer};
 
 use crate::{counters::Registry, listen::Listening};
 use dnsplane_proto::{
