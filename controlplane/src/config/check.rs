@@ -39,12 +39,13 @@ pub(super) fn check(
     let admin_socket = file.server_socket.clone().or_else(|| file.client_socket_path.clone());
     let admin_socket = socket("server_socket", &admin_socket, folder, &mut complaints);
     let probing = resolving::probing(file, &mut complaints);
+    let answering = answering(file, folder, &probing, &mut complaints);
     let config = Config {
         folder: folder.to_owned(),
         feed_socket: feed_socket.unwrap_or_else(|| folder.join("feed.sock")),
         admin_socket: admin_socket.unwrap_or_else(|| surroundings.admin_socket()),
-        answering: answering(file, folder, &probing, &mut complaints),
-        forwarding: forwarding::check(file, folder, probing, &mut complaints),
+        forwarding: forwarding::check(file, folder, &answering.listen, probing, &mut complaints),
+        answering,
         api: api(file, &mut complaints),
         dashboard: file.stats_dashboard_enabled.unwrap_or(true),
         records: records(file.file_locations.as_ref(), folder, &mut complaints),

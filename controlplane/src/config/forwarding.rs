@@ -5,28 +5,37 @@ use super::{
     check::Complaints,
     file::{File, Locations},
     listen::given,
+    named_file,
     resolving::Probing,
 };
-use crate::upstreams::{Fault, Part, Written};
+use crate::upstreams::{Fault, Part, Written, is_ourselves};
 use bytes::Bytes;
 use dnsplane_proto::Server;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{
-    fs::File as OpenFile,
-    io::Read,
+    net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-/// Octets of the file of authorities: some thousand certificates.
-const MOST_ROOTS: u64 = 4 << 20;
-
-pub(super) fn check(file: &File, folder: &Path, probing: Probing, complaints: &mut Complaints) -> Forwarding {
+pub(super) fn check(
+    file: &File,
+    folder: &Path,
+    own: &[SocketAddr],
+    probing: Probing,
+    complaints: &mut Complaints,
+) -> Forwarding {
+    let last_resort = last_resort(file, complaints);
+    if last_resort.as_ref().is_some_and(|server| is_ourselves(server, own)) {
+        let why = "is this node itself: name another server, or another `fallback_server_port`".to_owned();
+        complaints.problem("fallback_server_ip", why);
+    }
     Forwarding {
         servers: servers_file(file.file_locations.as_ref(), folder),
-        last_resort: last_resort(file, complaints),
+        last_resort,
         roots: roots(file, folder, complaints),
         probing,
         pretty: file.pretty_json.unwrap_or(false),
+        own: own.to_vec(),
     }
 }
 
@@ -72,27 +81,17 @@ fn last_resort(file: &File, complaints: &mut Complaints) -> Option<Server> {
     }
 }
 
-/// Read here, so that data planes need not be able to read it.
 fn roots(file: &File, folder: &Path, complaints: &mut Complaints) -> Bytes {
-    const KEY: &str = "upstream_ca_file";
     let Some(path) = given(&file.upstream_ca_file).map(|path| folder.join(path)) else { return Bytes::new() };
-    let mut text = Vec::new();
-    let read = OpenFile::open(&path).and_then(|file| file.take(MOST_ROOTS + 1).read_to_end(&mut text));
-    if let Err(error) = read {
-        complaints.problem(KEY, format!("names `{}`, which cannot be read: {error}", path.display()));
-        return Bytes::new();
-    }
-    if text.len() as u64 > MOST_ROOTS {
-        complaints.problem(KEY, format!("names `{}`, which is larger than {} MiB", path.display(), MOST_ROOTS >> 20));
-        return Bytes::new();
-    }
-    let mut certificates = CertificateDer::pem_slice_iter(&text);
-    match certificates.try_fold(0, |count, certificate| certificate.map(|_| count + 1)) {
-        Ok(0) => complaints.problem(KEY, format!("names `{}`, in which there is no PEM certificate", path.display())),
-        Err(error) => complaints.problem(KEY, format!("names `{}`, which is no PEM file: {error}", path.display())),
-        Ok(_) => return text.into(),
-    }
-    Bytes::new()
+    let checked = named_file::read(&path).and_then(|text| {
+        let mut certificates = CertificateDer::pem_slice_iter(&text);
+        match certificates.try_fold(0, |count, certificate| certificate.map(|_| count + 1)) {
+            Ok(0) => Err(format!("names `{}`, in which there is no PEM certificate", path.display())),
+            Ok(_) => Ok(Bytes::from(text)),
+            Err(error) => Err(format!("names `{}`, which is no PEM file: {error}", path.display())),
+        }
+    });
+    complaints.or_default("upstream_ca_file", checked)
 }
 
 #[cfg(test)]
@@ -105,7 +104,8 @@ mod tests {
         let file: File = serde_json::from_str(text).expect("a file");
         let mut complaints = Complaints::default();
         let probing = resolving::probing(&file, &mut complaints);
-        let forwarding = check(&file, folder, probing, &mut complaints);
+        let own = ["127.0.0.1:53".parse().unwrap()];
+        let forwarding = check(&file, folder, &own, probing, &mut complaints);
         if complaints.problems.is_empty() { Ok(forwarding) } else { Err(complaints.problems) }
     }
 
@@ -150,6 +150,7 @@ mod tests {
         fs::write(folder.path().join("broken.pem"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
             .unwrap();
         for (text, key, sentence) in [
+            (r#"{"fallback_server_ip": "127.0.0.1"}"#, "fallback_server_ip", "is this node itself"),
             (r#"{"fallback_server_ip": "dns.example"}"#, "fallback_server_ip", "which is not an IP address"),
             (r#"{"fallback_server_ip": "1.1.1.1", "fallback_server_port": "x"}"#, "fallback_server_port", "is `x`"),
             (

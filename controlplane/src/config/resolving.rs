@@ -1,16 +1,9 @@
 //! How names that are not ours are resolved: the keys of existing nodes and ours, understood.
 
-use super::{check::Complaints, file::File, listen::given, trust_anchor};
+use super::{check::Complaints, file::File, listen::given, named_file, trust_anchor};
 use dnsplane_proto::{CacheRules, Name, Probes, Resolving, Validation, private_networks};
 use ipnet::IpNet;
-use std::{
-    fs::File as OpenFile,
-    io::{self, Read},
-    net::IpAddr,
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 /// Within which a client has a reply, if the file does not say; as existing nodes have it, whatever their file says.
 const TIMEOUT: i64 = 2;
@@ -132,23 +125,13 @@ fn validation(file: &File, folder: &Path, complaints: &mut Complaints) -> Option
         return Some(Validation { strict, anchors: Vec::new() });
     };
     let path = folder.join(path);
-    let complaint = match bounded(&path) {
-        Err(error) => error.to_string(),
-        Ok(text) => match trust_anchor::parse(&text) {
-            Ok(anchors) => return Some(Validation { strict, anchors }),
-            Err(error) => error.to_string(),
-        },
-    };
-    complaints.problem(ANCHORS, format!("cannot be used, `{}`: {complaint}", path.display()));
-    None
-}
-
-/// The text of a file that has a few lines; the rest of a longer one is cut off, and then complained of.
-fn bounded(path: &Path) -> io::Result<String> {
-    const MOST: u64 = 1 << 20;
-    let mut text = String::new();
-    OpenFile::open(path)?.take(MOST).read_to_string(&mut text)?;
-    Ok(text)
+    let anchors = named_file::read(&path).and_then(|octets| {
+        let unusable = |why: &dyn fmt::Display| format!("names `{}`, which cannot be used: {why}", path.display());
+        let text = std::str::from_utf8(&octets).map_err(|why| unusable(&why))?;
+        trust_anchor::parse(text).map_err(|why| unusable(&why))
+    });
+    // With a problem there is no configuration, and nobody begins to trust anything.
+    Some(Validation { strict, anchors: complaints.or_default(ANCHORS, anchors) })
 }
 
 /// A whole number within limits. What does not do is a problem and counts as the default.
@@ -227,16 +210,28 @@ mod tests {
     fn trust_may_begin_at_the_anchors_of_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("root.key");
-        let text = format!(r#"{{"dnssec_validate": true, "dnssec_trust_anchor_file": "{}"}}"#, path.display());
-        let problem = || resolving(&text).expect_err("a problem").remove(0);
-        let (key, what) = problem();
-        assert_eq!(key, "dnssec_trust_anchor_file");
-        assert!(what.contains("No such file"), "{what}");
-        std::fs::write(&path, ". DS 1 8 2").unwrap();
-        assert!(problem().1.contains("root.key`: line 1: DS "), "{:?}", problem());
-        std::fs::write(&path, ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D")
-            .unwrap();
-        assert_eq!(resolving(&text).unwrap().validation.unwrap().anchors.len(), 1);
+        let text =
+            |on: bool| format!(r#"{{"dnssec_validate": {on}, "dnssec_trust_anchor_file": "{}"}}"#, path.display());
+        let problem = || {
+            let problems = resolving(&text(true)).expect_err("a problem");
+            let [("dnssec_trust_anchor_file", why)] = problems.as_slice() else { panic!("{problems:?}") };
+            why.clone()
+        };
+        assert!(problem().contains("which cannot be read: No such file"));
+        assert_eq!(resolving(&text(false)), Ok(Resolving::default()), "nobody needs it then");
+        for (lines, sentence) in [
+            ("; nothing\n", "cannot be used: it has no DNSKEY or DS record"),
+            ("; one\ncorp.test. A 192.0.2.1\n", "cannot be used: line 2: `A` is not DNSKEY or DS"),
+            (". DS 1 8 2", "cannot be used: line 1: "),
+        ] {
+            std::fs::write(&path, lines).unwrap();
+            assert!(problem().contains(sentence), "{lines}: {}", problem());
+        }
+        let anchor = "corp.test. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
+        std::fs::write(&path, anchor).unwrap();
+        let validation = resolving(&text(true)).unwrap().validation.unwrap();
+        let [anchor] = validation.anchors.as_slice() else { panic!("{validation:?}") };
+        assert_eq!((anchor.owner.to_string().as_str(), anchor.rdata.len()), ("corp.test.", 36));
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl World {
     fn remember(&self, name: &str, made: &Made, security: Security) -> (Wanted, Fetched) {
         let wanted =
             Wanted { name: wire(name).into(), kind: RecordType::A, dnssec_ok: false, checking_disabled: false };
-        let about = About { source: "one:53".into(), security, now: NOW };
+        let about = About { source: "one:53".into(), security, at_most: u32::MAX, now: NOW };
         let answer = self.cache.insert(&wanted, &made.bytes(), &about).expect("usable");
         (wanted, Fetched::Answer(answer))
     }

@@ -77,6 +77,8 @@ pub struct About {
     pub source: Arc<str>,
     /// Whether it is what its zone signed.
     pub security: Security,
+    /// Seconds for which it may be used at most, whatever its TTL and the rules say: signatures end (RFC 4035 §5.3.3).
+    pub at_most: u32,
     /// Seconds since 1970, wrapping.
     pub now: u32,
 }

@@ -10,6 +10,7 @@
 //! Whatever happens, a client has a reply within the time that settings give it; and whatever strangers do, what is held is bounded: in
 //! queues, in fetches, in clients that wait.
 
+mod check;
 mod connect;
 mod core;
 mod failures;
@@ -129,7 +130,7 @@ impl Engine {
         let cache = Arc::new(Cache::default());
         cache.obey(settings.borrow().as_ref().and_then(|settings| settings.resolving.cache));
         let desk = Desk { current, cookies, limiter, cache };
-        let book = Arc::new(Book::default());
+        let (book, court) = (Arc::new(Book::default()), Arc::default());
         let lanes: Vec<_> = (0..threads.max(1)).map(|_| Arc::new(Lane::default())).collect();
         for (number, lane) in lanes.iter().enumerate() {
             let setup = turn::Setup {
@@ -137,6 +138,7 @@ impl Engine {
                 lane: lane.clone(),
                 desk: desk.clone(),
                 book: book.clone(),
+                court: Arc::clone(&court),
                 counters: registry.register(),
                 settings: settings.clone(),
                 most_fetches: MOST_FETCHES / lanes.len(),

@@ -99,7 +99,7 @@ impl World {
     }
 
     fn remember_as(&self, wanted: &Wanted, made: &Made, security: Security) -> Arc<CachedAnswer> {
-        let about = About { source: "one".into(), security, now: NOW };
+        let about = About { source: "one".into(), security, at_most: u32::MAX, now: NOW };
         self.cache.insert(wanted, &made.bytes(), &about).expect("usable")
     }
 }

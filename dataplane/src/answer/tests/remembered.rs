@@ -13,7 +13,7 @@ use crate::resolve::{
 };
 
 fn about() -> About {
-    About { source: "one".into(), security: Security::Unchecked, now: NOW }
+    About { source: "one".into(), security: Security::Unchecked, at_most: u32::MAX, now: NOW }
 }
 
 /// An upstream's answer for `unknown.example`, and the lines of what a client should get of it.

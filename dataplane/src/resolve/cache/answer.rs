@@ -87,6 +87,7 @@ impl CachedAnswer {
         } else {
             UNSAID_TTL
         };
+        ttl = ttl.min(about.at_most);
         let most = ttl;
         let mut form = Form::new(&wanted.name, octets);
         let records = selected.answers.iter().map(|record| (record, false));
@@ -102,6 +103,7 @@ impl CachedAnswer {
             if !selected.is_negative {
                 told = told.max(least_ttl);
             }
+            told = told.min(about.at_most);
             ttl = ttl.min(told);
             form.record(&message, record, told)?;
         }

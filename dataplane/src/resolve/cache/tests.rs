@@ -20,7 +20,7 @@ fn wanted(name: &str, kind: RecordType) -> Wanted {
 }
 
 fn about() -> About {
-    About { source: "192.0.2.53:53".into(), security: Security::Unchecked, now: NOW }
+    About { source: "192.0.2.53:53".into(), security: Security::Unchecked, at_most: u32::MAX, now: NOW }
 }
 
 fn keep(cache: &Cache, name: &str, bytes: &[u8]) -> Result<Arc<CachedAnswer>, Unusable> {

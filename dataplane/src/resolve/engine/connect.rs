@@ -16,7 +16,7 @@ impl Core {
         let deadline = fetch.deadline;
         // Nobody who is not on the way can forge what comes over a connection, so letters need no random case. The id is that
         // of the connection's own choice.
-        let put = Put { id: 0, case: 0, edns: peer.health.reads_edns() };
+        let put = Put { id: 0, case: 0, edns: peer.health.reads_edns(), validates: fetch.validates };
         let mut query = Vec::new();
         question::write(&fetch.wanted, put, &mut query);
         peer.health.asked();

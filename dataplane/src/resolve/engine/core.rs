@@ -4,6 +4,7 @@
 
 use super::{
     Fetched, Wanted,
+    check::Court,
     failures::Failures,
     fetches::{Fetch, Fetches, Key, Waiter, Waiting, backed_off},
     lane::Job,
@@ -17,7 +18,13 @@ use crate::{
     listen::batch::Inbox,
     resolve::{
         Failure,
-        upstream::{Book, ports::Port, question, random::Random},
+        upstream::{
+            Book,
+            ports::Port,
+            question::{self, Put},
+            random::Random,
+        },
+        validate::Validator,
     },
 };
 use dnsplane_proto::{Resolving, Settings};
@@ -39,6 +46,8 @@ pub(super) struct Core {
     pub(super) me: Weak<RefCell<Core>>,
     pub(super) desk: Desk,
     pub(super) book: Arc<Book>,
+    pub(super) court: Arc<Court>,
+    pub(super) validator: Option<Arc<Validator>>,
     pub(super) counters: Arc<Counters>,
     pub(super) settings: watch::Receiver<Option<Arc<Settings>>>,
     pub(super) random: Random,
@@ -77,6 +86,7 @@ impl Core {
         let settings = self.settings.borrow_and_update().clone();
         self.failures_allowed = super::failures(settings.as_ref());
         self.resolving = Rc::new(settings.map(|settings| settings.resolving.clone()).unwrap_or_default());
+        self.validator = self.resolving.validation.as_ref().map(|rules| self.court.under(rules));
         if self.is_first {
             self.desk.cache.obey(self.resolving.cache);
         }
@@ -137,19 +147,8 @@ impl Core {
         self.clients += usize::from(waiter.is_some());
         let at_once = self.resolving.in_flight.max(1) as usize;
         let chances: Vec<_> = plan.iter().skip(at_once).filter(|peer| self.has_second_chance(peer)).cloned().collect();
-        let key = self.fetches.add(Fetch {
-            wanted: Rc::new(wanted),
-            is_probe: false,
-            waiting: waiter.into_iter().collect(),
-            plan,
-            next: 0,
-            repeats: 0,
-            failed: Vec::new(),
-            suspects: Vec::new(),
-            connected: Vec::new(),
-            hedge_at: deadline,
-            deadline,
-        });
+        let validates = self.validator.is_some() && !wanted.checking_disabled && !self.peers.is_exclusive(&wanted.name);
+        let key = self.fetches.add(Fetch { validates, ..Fetch::new(wanted, waiter, plan, deadline) });
         for _ in 0..at_once {
             self.ask_next(key);
         }
@@ -181,7 +180,10 @@ impl Core {
     }
 
     pub(super) fn put_by_datagram(&mut self, key: Key, peer: &Rc<Peer>) {
-        let Some(wanted) = self.fetches.get(key).map(|fetch| fetch.wanted.clone()) else { return };
+        let Some((wanted, validates)) = self.fetches.get(key).map(|fetch| (fetch.wanted.clone(), fetch.validates))
+        else {
+            return;
+        };
         let attend = |port: &Rc<Port>| super::turn::attend(self.me.clone(), peer, port);
         let port = match peer.ports.borrow_mut().current(&mut self.random, self.now, attend) {
             Ok(port) => port,
@@ -189,8 +191,9 @@ impl Core {
             Err(error) => return self.fails(key, peer, &format!("cannot be asked: {error}")),
         };
         peer.health.asked();
-        let (mixed_case, edns) = (peer.health.keeps_case(), peer.health.reads_edns());
-        let put = port.note(&mut self.random, key, mixed_case, edns, self.now);
+        let case = if peer.health.keeps_case() { self.random.next() } else { 0 };
+        let put = Put { id: 0, case, edns: peer.health.reads_edns(), validates };
+        let put = port.note(&mut self.random, key, put, self.now);
         let mut post = port.post.borrow_mut();
         post.write(None, |message| question::write(&wanted, put, message));
         let written = post.len();
@@ -207,7 +210,7 @@ impl Core {
         let (now, snapshot) = (self.now, self.snapshot.clone());
         let Some(fetch) = self.fetches.get(key) else { return };
         if fetch.deadline <= now {
-            let failure = if fetch.failed.is_empty() { Failure::Silence } else { Failure::Upstreams };
+            let failure = fetch.failure();
             return self.fail(key, failure);
         }
         let (wanted, overdue) = (fetch.wanted.clone(), fetch.overdue(now));
@@ -253,7 +256,8 @@ impl Core {
         let Some(fetch) = self.fetches.get(key) else { return };
         fetch.failed_at(peer);
         if fetch.is_hopeless() {
-            self.fail(key, Failure::Upstreams);
+            let failure = fetch.failure();
+            self.fail(key, failure);
         } else {
             self.ask_next(key);
         }

@@ -22,6 +22,10 @@ pub(super) struct Fetch {
     pub(super) wanted: Rc<Wanted>,
     /// Asks how a server is, and nothing else.
     pub(super) is_probe: bool,
+    /// The answer is validated before anybody gets it.
+    pub(super) validates: bool,
+    /// How an answer was not what its zone signed.
+    pub(super) bogus: Option<u16>,
     pub(super) waiting: Vec<Waiter>,
     /// Whom to ask, in this order.
     pub(super) plan: Vec<Rc<Peer>>,
@@ -60,6 +64,39 @@ pub(super) struct Waiting {
 }
 
 impl Fetch {
+    /// Nobody was asked yet.
+    pub(super) fn new(wanted: Wanted, waiter: Option<Waiter>, plan: Vec<Rc<Peer>>, deadline: Instant) -> Self {
+        Self {
+            wanted: Rc::new(wanted),
+            is_probe: false,
+            validates: false,
+            bogus: None,
+            waiting: waiter.into_iter().collect(),
+            plan,
+            next: 0,
+            repeats: 0,
+            failed: Vec::new(),
+            suspects: Vec::new(),
+            connected: Vec::new(),
+            hedge_at: deadline,
+            deadline,
+        }
+    }
+
+    /// What there is to say if it ends now.
+    pub(super) fn failure(&self) -> Failure {
+        match self.bogus {
+            Some(code) => Failure::Bogus(code),
+            None if self.failed.is_empty() => Failure::Silence,
+            None => Failure::Upstreams,
+        }
+    }
+
+    /// Whether all who wait want the message itself, and nothing made of it.
+    pub(super) fn is_for_messages(&self) -> bool {
+        !self.waiting.is_empty() && self.waiting.iter().all(|waiter| matches!(waiter, Waiter::Message(_)))
+    }
+
     /// When to look at it again.
     pub(super) fn due(&self) -> Instant {
         let clients = self.waiting.iter().filter_map(|waiter| match waiter {

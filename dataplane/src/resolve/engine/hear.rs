@@ -11,19 +11,26 @@ use super::{
     peers::Peer,
 };
 use crate::resolve::{
-    Wanted,
+    Failure, Security, Wanted,
     cache::About,
     upstream::{
         ports::{Asked, Port},
         question::{Heard, Put, id, judge},
     },
 };
-use std::{io, rc::Rc, time::Instant};
+use std::{
+    io,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 use tracing::info;
 
 /// FORMERR and NOTIMP: what servers say that do not know EDNS (RFC 6891 §7).
 const SAID_TO_EDNS: [u8; 2] = [1, 4];
+const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;
+const NXDOMAIN: u8 = 3;
+const SERVFAIL_ALONE: &str = "it answers with SERVFAIL where others have an answer";
 
 impl Core {
     /// Takes what a socket has received. Returns once there is no more.
@@ -51,9 +58,8 @@ impl Core {
         };
         let took = self.now.saturating_duration_since(asked.sent);
         let Some(wanted) = self.fetches.get(asked.fetch).map(|fetch| fetch.wanted.clone()) else {
-            // Too late: somebody else was faster. That it came at all is worth knowing.
             port.answered(asked.put.id);
-            return peer.health.succeeded(took);
+            return came_late(peer, message, took);
         };
         match judge(&wanted, asked.put, message) {
             Heard::Stranger => self.meet_stranger(peer, port),
@@ -104,7 +110,7 @@ impl Core {
     /// What came over a connection.
     pub(super) fn heard_by_connection(&mut self, key: Key, peer: &Rc<Peer>, put: Put, sent: Instant, message: &[u8]) {
         let Some(wanted) = self.fetches.get(key).map(|fetch| fetch.wanted.clone()) else {
-            return peer.health.succeeded(self.now.saturating_duration_since(sent));
+            return came_late(peer, message, self.now.saturating_duration_since(sent));
         };
         match judge(&wanted, put, message) {
             Heard::Truncated => self.fails(key, peer, "its reply over a connection is cut short"),
@@ -130,20 +136,30 @@ impl Core {
     }
 
     fn use_answer(&mut self, key: Key, peer: &Rc<Peer>, wanted: &Wanted, message: &[u8]) {
-        let is_probe = self.fetches.get(key).is_some_and(|fetch| fetch.is_probe);
-        if is_probe {
-            self.fetches.remove(key);
-            return;
+        let Some(fetch) = self.fetches.get(key) else { return };
+        if fetch.is_probe || fetch.is_for_messages() {
+            let Some(fetch) = self.fetches.remove(key) else { return };
+            return self.conclude(*fetch, &Fetched::Failed(Failure::Upstreams), Some(message));
         }
-        let about = About { source: peer.source.clone(), security: Default::default(), now: crate::listen::now() };
-        match self.desk.cache.insert(wanted, message, &about) {
+        match self.validator.clone().filter(|_| fetch.validates) {
+            Some(validator) => self.validate(key, peer, &validator, message),
+            None => self.keep(key, peer, wanted, message, &self.about(peer)),
+        }
+    }
+
+    /// What is known of an answer of this server, as long as nobody has validated it.
+    pub(super) fn about(&self, peer: &Peer) -> About {
+        let now = crate::listen::now();
+        About { source: peer.source.clone(), security: Security::Unchecked, at_most: u32::MAX, now }
+    }
+
+    /// Remembers an answer, and gives it to all who wait.
+    pub(super) fn keep(&mut self, key: Key, peer: &Rc<Peer>, wanted: &Wanted, message: &[u8], about: &About) {
+        match self.desk.cache.insert(wanted, message, about) {
             Ok(answer) => {
                 let Some(fetch) = self.fetches.remove(key) else { return };
                 // Others can answer this, so it was not the name.
-                fetch
-                    .suspects
-                    .iter()
-                    .for_each(|suspect| suspect.health.failed("it answers with SERVFAIL where others have an answer"));
+                fetch.suspects.iter().for_each(|suspect| suspect.health.failed(SERVFAIL_ALONE));
                 self.failures.forget(wanted);
                 self.conclude(*fetch, &Fetched::Answer(answer), Some(message));
             }
@@ -169,6 +185,17 @@ impl Core {
         if note(&mut fetch.connected, peer) {
             self.put_by_connection(key, peer);
         }
+    }
+}
+
+/// Somebody else was faster. What the server would have said is worth knowing all the same.
+fn came_late(peer: &Peer, message: &[u8], took: Duration) {
+    match message.get(3).map_or(0, |octet| octet & 0x0f) {
+        NOERROR | NXDOMAIN => peer.health.succeeded(took),
+        SERVFAIL => peer.health.failed_to_resolve(),
+        // It did not know EDNS, perhaps.
+        code if SAID_TO_EDNS.contains(&code) => {}
+        code => peer.health.failed(&format!("it answers with {}", name_of(code))),
     }
 }
 

@@ -87,6 +87,11 @@ impl Peers {
         &self.all
     }
 
+    /// Whether servers have this name for themselves.
+    pub(super) fn is_exclusive(&self, name: &[u8]) -> bool {
+        route(&self.upstreams, name) == Route::Exclusive
+    }
+
     /// Whom to ask for a name, in this order.
     pub(super) fn plan(&self, name: &[u8], failures: u32, random: u64) -> Vec<Rc<Peer>> {
         if let ([(only, None)], None) = (&self.rows[..], &self.last_resort)

@@ -1,6 +1,7 @@
 //! What one thread does all day: takes what it is given, hears what comes back, and looks at the clock.
 
 use super::{
+    check::Court,
     core::Core,
     failures::Failures,
     fetches::{Fetch, Fetches, Key},
@@ -45,6 +46,7 @@ pub(super) struct Setup {
     pub(super) lane: Arc<Lane>,
     pub(super) desk: Desk,
     pub(super) book: Arc<Book>,
+    pub(super) court: Arc<Court>,
     pub(super) counters: Arc<Counters>,
     pub(super) settings: watch::Receiver<Option<Arc<Settings>>>,
     pub(super) most_fetches: usize,
@@ -64,13 +66,15 @@ pub(super) fn start(setup: Setup) -> io::Result<()> {
 }
 
 async fn run(setup: Setup) {
-    let Setup { number, lane, desk, book, counters, settings, most_fetches, most_clients, random, stop } = setup;
+    let Setup { number, lane, desk, book, court, counters, settings, most_fetches, most_clients, random, stop } = setup;
     let (now, snapshot) = (Instant::now(), desk.current.load());
     let core = Rc::new_cyclic(|me| {
         RefCell::new(Core {
             me: me.clone(),
             desk,
             book,
+            court,
+            validator: None,
             counters,
             settings,
             random,
@@ -131,12 +135,16 @@ async fn at(time: Option<Instant>) {
 pub(super) fn attend(core: Weak<RefCell<Core>>, peer: &Rc<Peer>, port: &Rc<Port>) -> AbortHandle {
     let (peer, port) = (Rc::downgrade(peer), port.clone());
     let task = spawn_local(async move {
-        while port.socket.readable().await.is_ok() {
+        // An error is what the kernel was told of earlier datagrams: that nobody is there to take them.
+        let interest = Interest::READABLE | Interest::ERROR;
+        while let Ok(ready) = port.socket.ready(interest).await {
+            // tokio tells one of them at a time as over.
+            let interest = if ready.is_readable() { Interest::READABLE } else { Interest::ERROR };
             let (Some(core), Some(peer)) = (core.upgrade(), peer.upgrade()) else { return };
             let mut core = core.borrow_mut();
             core.begin();
             // "Would block" is how it ends, and how the socket knows that it is to wait again.
-            let _ = port.socket.try_io(Interest::READABLE, || core.receive(&peer, &port));
+            let _ = port.socket.try_io(interest, || core.receive(&peer, &port));
             core.flush();
         }
     });
@@ -174,19 +182,8 @@ impl Core {
         let name = probes.name.as_wire().into();
         let wanted = Wanted { name, kind: RecordType::A, dnssec_ok: false, checking_disabled: false };
         let deadline = self.now + self.resolving.timeout;
-        let key = self.fetches.add(Fetch {
-            wanted: Rc::new(wanted),
-            is_probe: true,
-            waiting: Vec::new(),
-            plan: vec![peer.clone()],
-            next: 0,
-            repeats: 0,
-            failed: Vec::new(),
-            suspects: Vec::new(),
-            connected: Vec::new(),
-            hedge_at: deadline,
-            deadline,
-        });
+        let probe = Fetch { is_probe: true, ..Fetch::new(wanted, None, vec![peer.clone()], deadline) };
+        let key = self.fetches.add(probe);
         self.ask_next(key);
         self.wheel.add(key, deadline, self.now);
     }

@@ -169,15 +169,15 @@ impl Port {
     }
 
     /// Notes a question, under an id that is free here; returns how to put it.
-    pub(crate) fn note(&self, random: &mut Random, fetch: Key, mixed_case: bool, edns: bool, sent: Instant) -> Put {
+    pub(crate) fn note(&self, random: &mut Random, fetch: Key, put: Put, sent: Instant) -> Put {
         let mut waiting = self.waiting.borrow_mut();
         self.questions.set(self.questions.get() + 1);
         loop {
             // Far fewer than all ids are taken, so this ends soon.
-            let (draw, case) = (random.next(), if mixed_case { random.next() } else { 0 });
+            let draw = random.next();
             for id in [0, 16, 32, 48].map(|shift| (draw >> shift) as u16) {
                 if let Entry::Vacant(vacant) = waiting.entry(id) {
-                    let put = Put { id, case, edns };
+                    let put = Put { id, ..put };
                     vacant.insert(Asked { fetch, put, sent });
                     return put;
                 }

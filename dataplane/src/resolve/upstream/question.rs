@@ -24,6 +24,8 @@ pub(crate) struct Put {
     pub(crate) case: u64,
     /// With an OPT record.
     pub(crate) edns: bool,
+    /// The answer will be validated here: what that takes is asked for, and that nobody else does it (RFC 6840 §5.9).
+    pub(crate) validates: bool,
 }
 
 /// What a message says to whoever put a question.
@@ -44,14 +46,14 @@ pub(crate) enum Heard {
 /// Appends the question.
 pub(crate) fn write(wanted: &Wanted, put: Put, out: &mut Vec<u8>) {
     let [high, low] = put.id.to_be_bytes();
-    let flags = if wanted.checking_disabled { CD } else { 0 };
+    let flags = if wanted.checking_disabled || put.validates { CD } else { 0 };
     out.extend_from_slice(&[high, low, RD, flags, 0, 1, 0, 0, 0, 0, 0, u8::from(put.edns)]);
     out.extend(wanted.name.iter().enumerate().map(|(at, octet)| in_case(*octet, at, put.case)));
     out.extend_from_slice(&wanted.kind.0.to_be_bytes());
     out.extend_from_slice(&CLASS_IN);
     if put.edns {
         let [kind, payload] = [RecordType::OPT.0, PAYLOAD].map(u16::to_be_bytes);
-        let flags = if wanted.dnssec_ok { DO } else { 0 };
+        let flags = if wanted.dnssec_ok || put.validates { DO } else { 0 };
         out.extend_from_slice(&[0, kind[0], kind[1], payload[0], payload[1], 0, 0, flags, 0, 0, 0]);
     }
 }
@@ -103,7 +105,7 @@ mod tests {
         }
     }
 
-    const PUT: Put = Put { id: 0xabcd, case: 0b1010, edns: true };
+    const PUT: Put = Put { id: 0xabcd, case: 0b1010, edns: true, validates: false };
 
     /// A reply with this third and fourth octet.
     fn reply(flags: [u8; 2]) -> Vec<u8> {
@@ -124,6 +126,9 @@ mod tests {
         message.clear();
         write(&plain, Put { edns: false, ..PUT }, &mut message);
         assert_eq!((message[3], message[11], message.len()), (0x10, 0, 12 + 13 + 4));
+        message.clear();
+        write(&Wanted { dnssec_ok: false, ..wanted() }, Put { validates: true, ..PUT }, &mut message);
+        assert_eq!((message[3], message[message.len() - 4]), (0x10, 0x80), "CD and DO");
     }
 
     #[test]
