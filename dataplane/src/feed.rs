@@ -7,12 +7,8 @@ mod commands;
 mod install;
 mod transfer;
 
-<<<<<<< HEAD
 pub use commands::Commands;
 pub use install::Installer;
-=======
-pub use install::{Installer, Told};
->>>>>>> engine
 #[cfg(test)]
 pub(crate) use transfer::Content;
 pub(crate) use transfer::Whole;
