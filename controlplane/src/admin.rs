@@ -1,6 +1,7 @@
 //! The gRPC service behind dnsplanectl: domain calls in, messages out.
 
 mod adblock;
+mod cache;
 mod peers;
 mod records;
 mod servers;
@@ -231,6 +232,22 @@ impl admin_server::Admin for Admin {
 
     async fn server_load(&self, request: Request<pb::LoadRequest>) -> Result<Response<pb::SettingsReply>, Status> {
         self.followed(self.live.load(actor(&request)).await).await
+    }
+
+    async fn cache_list(&self, request: Request<pb::CacheQuery>) -> Result<Response<pb::Document>, Status> {
+        self.remembered(request.into_inner()).await
+    }
+
+    async fn cache_flush(&self, request: Request<pb::CacheFlushRequest>) -> Result<Response<pb::PeerReply>, Status> {
+        self.forget(request.into_inner()).await
+    }
+
+    async fn cache_stats(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {
+        self.cache_state().await
+    }
+
+    async fn explain(&self, request: Request<pb::ExplainRequest>) -> Result<Response<pb::ExplainReply>, Status> {
+        self.explanation(request.into_inner()).await
     }
 
     async fn server_status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::Document>, Status> {

@@ -4,6 +4,7 @@
 //! `{"error": "…", "messages": […]}`, bodies end with a newline, adding what is there already is a 201.
 
 mod adblock;
+mod cache;
 mod records;
 mod servers;
 
@@ -64,6 +65,7 @@ impl Api {
             .route("/version", get(|| async { json_reply(StatusCode::OK, &Build::this()) }))
             .merge(if self.dashboard { dashboard::routes() } else { Router::new() })
             .merge(records::routes())
+            .merge(cache::routes())
             .merge(servers::routes())
             .merge(adblock::routes())
             .fallback(|| async { (StatusCode::NOT_FOUND, "404 page not found\n") })

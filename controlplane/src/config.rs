@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod listen;
 mod locate;
+mod named_file;
 mod places;
 mod read;
 mod resolving;
@@ -25,6 +26,7 @@ mod secret;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod trust_anchor;
 mod unused;
 
 pub use block_lists::{BlockLists, ListEntry, ListPlace};
@@ -90,6 +92,8 @@ pub struct Forwarding {
     pub probing: Probing,
     /// Whether the file that lists them is indented.
     pub pretty: bool,
+    /// Where this node itself answers: a server at such an address would send questions round in circles.
+    pub own: Vec<SocketAddr>,
 }
 
 /// The REST API.

@@ -82,7 +82,7 @@ pub(crate) fn sign_in_instead(method: &Method, path: &str, headers: &HeaderMap) 
 
 /// The page.
 async fn show(State(api): State<Api>, headers: HeaderMap) -> Response {
-    let document = serde_json::to_value(document(&api)).map_err(|error| error.to_string());
+    let document = serde_json::to_value(document(&api).await).map_err(|error| error.to_string());
     let view = document.and_then(|mut document| {
         document["dial_address"] = json!(api.cluster.join_info().dial_address);
         serde_json::from_value(document).map_err(|error| error.to_string())
@@ -97,18 +97,19 @@ async fn show(State(api): State<Api>, headers: HeaderMap) -> Response {
 }
 
 async fn data(State(api): State<Api>) -> Response {
-    json_reply(StatusCode::OK, &document(&api))
+    json_reply(StatusCode::OK, &document(&api).await)
 }
 
 /// The dashboard's data, as far as this build has it: `build`, `cluster` and `server`.
-fn document(api: &Api) -> impl Serialize + use<> {
+async fn document(api: &Api) -> impl Serialize + use<> {
     #[derive(Serialize)]
     struct Data<C: Serialize, S: Serialize> {
         build: Build,
         cluster: C,
         server: S,
     }
-    Data { build: Build::this(), cluster: api.cluster.status(), server: api.node.server_status(Vec::new()) }
+    let server = api.node.server_status(api.servers.problems().await);
+    Data { build: Build::this(), cluster: api.cluster.status(), server }
 }
 
 /// A page; nobody keeps a copy.

@@ -16,6 +16,7 @@ pub mod publisher;
 pub mod rdata;
 pub mod record;
 pub mod records;
+pub mod remembered;
 pub mod sockets;
 pub mod status;
 pub mod store;

@@ -2,6 +2,7 @@
 
 use crate::{
     publisher::{GenerationJson, PlaneStatus, Planes, Resources},
+    record::Time,
     store::{MirrorStatus, Store},
 };
 use serde::Serialize;
@@ -97,6 +98,17 @@ impl Node {
     /// Reads from these.
     pub fn new(store: Store, planes: Planes, resources: Resources, listeners: Listeners) -> Self {
         Self { store, planes, resources, started: Instant::now(), listeners: Arc::new(listeners) }
+    }
+
+    /// The data planes.
+    pub fn planes(&self) -> &Planes {
+        &self.planes
+    }
+
+    /// When this process started.
+    pub fn started_at(&self) -> Time {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Time::at(u64::try_from(since.saturating_sub(self.started.elapsed()).as_millis()).unwrap_or_default())
     }
 
     /// The `server status` document. `problems` holds what the caller knows besides.

@@ -16,7 +16,7 @@ mod tests;
 
 pub use book::ServersError;
 pub(crate) use edit::{Edit, Edited, Selection};
-pub(crate) use endpoint::{Fault, Part, Written};
+pub(crate) use endpoint::{Fault, Part, Written, is_ourselves};
 pub(crate) use health::Health;
 pub(crate) use patch::Patch;
 

@@ -4,11 +4,13 @@
 //! works in one place works in the other.
 
 mod adblock;
+mod cache;
 mod cluster;
 mod dns;
 mod server;
 
 pub(crate) use adblock::AdblockCommand;
+pub(crate) use cache::{CacheCommand, Explain, Flushed};
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
 pub(crate) use dns::{ChangedServer, DnsCommand, GoneServer, Keys as ServerKeys, NewServer, Transport};
 pub(crate) use server::{ServerCommand, Setting};
@@ -109,6 +111,9 @@ pub(crate) enum Context {
     /// Names that are blocked.
     #[command(subcommand)]
     Adblock(AdblockCommand),
+    /// What data planes remember of upstreams' answers.
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// This node and its peers.
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -189,6 +194,8 @@ pub(crate) struct Listing {
 pub(crate) enum ToolsCommand {
     /// Ask a DNS server a question.
     Dig(Dig),
+    /// Ask the data planes what a client would be told, and why.
+    Explain(Explain),
 }
 
 #[derive(Debug, Args)]

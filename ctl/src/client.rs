@@ -6,10 +6,11 @@
 mod explain;
 
 use dnsplane_proto::pb::admin::{
-    AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest,
-    Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullReply,
-    PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection,
-    ServersReply, SetRequest, SettingsReply, StatusRequest, admin_client::AdminClient,
+    AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
+    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Filter, JoinReply, JoinRequest,
+    LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit,
+    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
+    StatusRequest, admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{
@@ -171,6 +172,22 @@ impl Client {
 
     pub(crate) async fn dns_servers_load(mut self) -> Result<ServersReply, Failure> {
         answered(&self.socket, self.admin.dns_servers_load(LoadRequest {})).await
+    }
+
+    pub(crate) async fn cache_list(mut self, which: CacheQuery) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.cache_list(which)).await
+    }
+
+    pub(crate) async fn cache_flush(mut self, which: CacheFlushRequest) -> Result<PeerReply, Failure> {
+        answered(&self.socket, self.admin.cache_flush(which)).await
+    }
+
+    pub(crate) async fn cache_stats(mut self) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.cache_stats(StatusRequest {})).await
+    }
+
+    pub(crate) async fn explain(mut self, question: ExplainRequest) -> Result<ExplainReply, Failure> {
+        answered(&self.socket, self.admin.explain(question)).await
     }
 
     pub(crate) async fn server_status(mut self) -> Result<Document, Failure> {

@@ -99,7 +99,12 @@ fn from_tree(input: &str, place: &Place) -> Vec<String> {
     if place.has_subcommands() {
         return lines(typed, word, place.get_subcommands().map(Command::get_name).filter(|name| *name != "help"));
     }
-    let values = place.get_positionals().nth(own).map(Arg::get_possible_values).unwrap_or_default();
+    // Behind an option comes its value.
+    let option = typed.split_whitespace().last().and_then(|last| last.strip_prefix("--"));
+    let option = option.and_then(|name| place.get_arguments().find(|argument| argument.get_long() == Some(name)));
+    let option = option.filter(|argument| argument.get_action().takes_values());
+    let awaited = option.or_else(|| place.get_positionals().nth(own));
+    let values = awaited.map(Arg::get_possible_values).unwrap_or_default();
     lines(typed, word, values.iter().map(PossibleValue::get_name))
 }
 
@@ -136,6 +141,12 @@ mod tests {
         assert_eq!(suggested("record", "a"), ["add", "adblock"]);
         assert_eq!(suggested("record", "c"), ["check", "cluster"]);
         assert_eq!(suggested("record", "add lab --t"), ["add lab --ttl"]);
+        assert_eq!(suggested("dns", "add 192.0.2.1 --tr"), ["add 192.0.2.1 --transport"]);
+        assert_eq!(
+            suggested("dns", "add 192.0.2.1 --transport do"),
+            ["dot", "doh", "doq"].map(|name| format!("add 192.0.2.1 --transport {name}"))
+        );
+        assert_eq!(suggested("", "dns update 192.0.2.1 --active f"), ["dns update 192.0.2.1 --active false"]);
         assert_eq!(suggested("", "record add lab "), [""; 0]);
         assert_eq!(suggested("", "nonsense x"), [""; 0]);
     }

@@ -9,13 +9,14 @@ use crate::{
     question::{Answer, ask},
     run::Exit,
 };
-use dnsplane_proto::RecordType;
+use dnsplane_proto::{RecordType, pb::admin::Explained};
 use hickory_proto::{
     op::{Message, Query, ResponseCode},
     rr::{Name, RData, Record},
 };
 use serde_json::{Value, json};
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::{Duration, Instant},
@@ -189,6 +190,23 @@ fn print(answer: &Answer, server: SocketAddr, query: &Query, short: bool, out: &
     }
     out.line(&format!("{} from {server} over {} in {millis:.1} ms", summary(message), answer.protocol))?;
     Ok(())
+}
+
+/// What a data plane would answer, and why.
+pub(crate) fn explained(said: &Explained, out: &mut Output<'_>) -> io::Result<()> {
+    let message = Message::from_vec(&said.reply).ok();
+    let answers = message.as_ref().map(|message| message.answers.as_slice()).unwrap_or_default();
+    if out.is_json() {
+        return out.json(&json!({
+            "data_plane": said.data_plane, "step": said.step, "because": said.because, "micros": said.micros,
+            "rcode": message.as_ref().map(code), "flags": message.as_ref().map(flags),
+            "answers": answers.iter().map(record_json).collect::<Vec<_>>()
+        }));
+    }
+    out.line(&format!("{}: {}", said.step, said.because))?;
+    out.table(&[], answers.iter().map(record_row).collect())?;
+    let message = message.as_ref().map_or_else(|| "no reply".to_owned(), summary);
+    out.line(&format!("{message} in {:.1} ms", said.micros as f64 / 1000.0))
 }
 
 fn summary(message: &Message) -> String {

@@ -1,6 +1,7 @@
 //! Carries out one command: the same way for a one-line call, a line at the prompt and a line of a script.
 
 mod adblock;
+mod cache;
 mod cluster;
 mod dns;
 mod record;
@@ -54,9 +55,11 @@ pub(crate) async fn run(socket: &Path, context: Context, out: &mut Output<'_>) -
         Context::Record(command) => record::run(socket, command, out).await,
         Context::Dns(command) => dns::run(socket, command, out).await,
         Context::Adblock(command) => adblock::run(socket, command, out).await,
+        Context::Cache(command) => cache::run(socket, command, out).await,
         Context::Cluster(command) => cluster::run(socket, command, out).await,
         Context::Server(command) => server::run(socket, command, out).await,
         Context::Tools(ToolsCommand::Dig(words)) => dig::dig(socket, words, out).await,
+        Context::Tools(ToolsCommand::Explain(asked)) => cache::explain(socket, asked, out).await,
     }
 }
 

@@ -3,9 +3,11 @@
 //! Nothing here is needed to answer. Whatever goes wrong – no socket, a hung process, nonsense on the stream – ends the
 //! connection; after a pause that grows to five seconds another one is made, and what was missed comes then.
 
+mod commands;
 mod install;
 mod transfer;
 
+pub use commands::Commands;
 pub use install::{Installer, Told};
 #[cfg(test)]
 pub(crate) use transfer::Content;
@@ -54,6 +56,7 @@ pub struct Follower {
     installer: Installer,
     registry: Arc<Registry>,
     listening: watch::Receiver<Listening>,
+    commands: Commands,
     started: Instant,
     /// Resources whose copy is not to be built on: the next connection asks for them whole.
     disowned: Vec<i32>,
@@ -89,6 +92,7 @@ impl Follower {
         installer: Installer,
         registry: Arc<Registry>,
         listening: watch::Receiver<Listening>,
+        commands: Commands,
     ) -> Self {
         let (connected, _) = watch::channel(false);
         Self {
@@ -96,6 +100,7 @@ impl Follower {
             installer,
             registry,
             listening,
+            commands,
             started: Instant::now(),
             disowned: Vec::new(),
             refused: String::new(),
@@ -183,8 +188,10 @@ impl Follower {
                     transfer = waiting;
                     self.check_current(&current)?;
                 }
-                // Nothing is asked of data planes yet.
-                (Some(Down::Command(_)), waiting) => transfer = waiting,
+                (Some(Down::Command(command)), waiting) => {
+                    transfer = waiting;
+                    self.commands.carry_out(command, &up);
+                }
                 (Some(Down::Begin(_)), Some(_)) => return Err(Broken::Protocol("a transfer inside a transfer")),
                 (Some(_), None) => return Err(Broken::Protocol("a transfer without a beginning")),
                 (None, waiting) => transfer = waiting, // a message that a later version knows
@@ -284,7 +291,7 @@ impl Follower {
             counters: self.registry.totals().into_iter().map(counter).collect(),
             listening: listening.sockets,
             listen_error: listening.error,
-            upstreams: Vec::new(),
+            upstreams: self.commands.upstreams(),
         }
     }
 }

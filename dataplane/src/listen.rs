@@ -17,7 +17,7 @@ mod tls;
 mod udp;
 
 use crate::{Cookies, Limiter, counters::Registry, current::Current, resolve::Engine};
-use desk::{Desk, Fetch, Patience, Waiting};
+use desk::{Desk, Fetch, Patience};
 use dnsplane_proto::Settings;
 use doors::Doors;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -84,7 +84,7 @@ impl Listeners {
         engine: Engine,
     ) -> Self {
         let resolver = engine.clone();
-        let fetch: Fetch = Arc::new(move |wanted, waiting| resolver.resolve(wanted, waiting.map(Waiting::into_client)));
+        let fetch: Fetch = Arc::new(move |wanted, client| resolver.resolve(wanted, client));
         let (cache, patience) = (engine.cache().clone(), Patience::default());
         let desk = Desk::new(current.clone(), &registry, cookies.clone(), limiter.clone(), fetch, cache, patience);
         let (state, _) = watch::channel(Listening::default());

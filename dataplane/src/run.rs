@@ -3,7 +3,7 @@
 use crate::{
     Cookies, Current, Limiter,
     counters::Registry,
-    feed::{Follower, Installer, Told},
+    feed::{Commands, Follower, Installer},
     last_good::{Folder, FolderError, Keeper},
     listen::{Listeners, Listening, Pulse},
     resolve::{
@@ -52,10 +52,10 @@ pub enum StartError {
 pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartError> {
     let folder = Folder::open(&options.state)?;
     let last_good = folder.load();
-    let told = Told::default();
+    let (settings_sender, settings) = watch::channel(None);
     let keep = |current, held| Keeper::start(folder, current, held).map_err(StartError::Thread);
-    let installer = Installer::start(last_good, told.clone(), keep)?;
-    let (current, settings) = (installer.current().clone(), told.settings.subscribe());
+    let installer = Installer::start(last_good, settings_sender, keep)?;
+    let current = installer.current().clone();
 
     let registry = Arc::new(Registry::default());
     let cookies = Arc::new(Cookies::random().map_err(StartError::Random)?);
@@ -70,9 +70,10 @@ pub async fn run(options: Options, stop: CancellationToken) -> Result<(), StartE
     // What is asked of it before the listeners have ended is still answered.
     let resolve = CancellationToken::new();
     let engine = Engine::start(parts, options.threads.div_ceil(2), &resolve)?;
+    let commands = Commands::new(current.clone(), cookies.clone(), registry.clone(), engine.clone());
     let listeners = Listeners::new(options.threads, current.clone(), registry.clone(), cookies, limiter, engine);
     let (listening, pulse) = (listeners.state(), listeners.pulse());
-    let follower = Follower::new(options.feed, installer, registry, listening.clone());
+    let follower = Follower::new(options.feed, installer, registry, listening.clone(), commands);
     let manager = Manager { current, listening, connected: follower.connected(), pulse };
 
     // On this thread, as the load above: what the records of a snapshot give back to the heap is then there for those of the

@@ -116,7 +116,20 @@ impl Connection {
         count: u64,
         spoil: impl FnOnce(&mut pb::End),
     ) {
-        let begin = pb::Begin { resource: resource.into(), generation: Some(to.into()), from: from.map(Into::into) };
+        self.transfer_of(resource.into(), to, from, bodies, count, spoil).await;
+    }
+
+    /// Sends one of a resource that we may not know.
+    async fn transfer_of(
+        &self,
+        resource: i32,
+        to: Generation,
+        from: Option<Generation>,
+        bodies: &[Bytes],
+        count: u64,
+        spoil: impl FnOnce(&mut pb::End),
+    ) {
+        let begin = pb::Begin { resource, generation: Some(to.into()), from: from.map(Into::into) };
         self.send(Down::Begin(begin)).await;
         let mut checksum = Sha256::new();
         for body in bodies {
@@ -326,7 +339,7 @@ async fn what_is_wrong_is_refused_and_what_was_served_is_served_on() {
     let outcome = connection.outcome().await;
     assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Refused, Some(at(5))));
     assert!(outcome.reason.contains("older"), "{}", outcome.reason);
-    connection.transfer(pb::Resource::BlockList, at(1), None, &[Bytes::from_static(b"?")], 1).await;
+    connection.transfer_of(99, at(1), None, &[Bytes::from_static(b"?")], 1, |_| {}).await;
     assert!(connection.outcome().await.reason.contains("does not know resource"));
     connection.records(at(5), None, &[a("www.lab.example", 3)]).await;
     assert_eq!(connection.outcome().await.kind(), Kind::AlreadyServing);
@@ -394,5 +407,126 @@ async fn addresses_come_and_go_and_a_failure_is_told_and_healed() {
     while ask(first, "www.lab.example").await.is_some() {
         assert!(begun.elapsed() < PATIENCE, "the old address is closed");
     }
+    data_plane.stop().await;
+}
+
+/// A block list in two parts, of this name and what is below it.
+fn block_list(name: &str) -> Vec<Bytes> {
+    let key = dnsplane_proto::block_list::key(Name::parse(name).expect("a name").as_wire());
+    let value = dnsplane_proto::block_list::value(dnsplane_proto::block_list::Scope::Whole, 0);
+    let map = fst::Map::from_iter([(key, value)]).expect("in order").into_fst().into_inner();
+    let list = pb::BlockList {
+        sources: vec!["a list".to_owned()],
+        combinations: vec![pb::Combination { sources: vec![0] }],
+        blocked: map.into(),
+        allowed: Bytes::new(),
+    };
+    let mut first = Bytes::from(list.encode_to_vec());
+    let second = first.split_off(first.len() / 2);
+    vec![first, second]
+}
+
+/// One general server that nobody listens at.
+fn upstreams(server: SocketAddr) -> Bytes {
+    let server = pb::Server {
+        name: "the server".to_owned(),
+        address: server.to_string(),
+        transport: pb::Transport::Udp.into(),
+        ..pb::Server::default()
+    };
+    let upstream = pb::Upstream { server: Some(server), ..pb::Upstream::default() };
+    pb::Upstreams { upstreams: vec![upstream], ..pb::Upstreams::default() }.encode_to_vec().into()
+}
+
+impl Connection {
+    async fn ask(&mut self, id: u64, what: pb::command::What) -> pb::reply::What {
+        self.send(Down::Command(pb::Command { id, what: Some(what) })).await;
+        let reply = |message| if let Up::Reply(reply) = message { Some(reply) } else { None };
+        let reply = self.until(reply).await;
+        assert_eq!(reply.id, id);
+        reply.what.expect("something")
+    }
+
+    async fn explain(&mut self, name: &str) -> pb::Explanation {
+        let name = Bytes::copy_from_slice(Name::parse(name).expect("a name").as_wire());
+        let question = pb::Explain { name, r#type: 1, client: String::new() };
+        match self.ask(7, pb::command::What::Explain(question)).await {
+            pb::reply::What::Explanation(explanation) => explanation,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn installed(&mut self, resource: pb::Resource, to: Generation, bodies: &[Bytes]) {
+        self.transfer(resource, to, None, bodies, 1).await;
+        let outcome = self.outcome().await;
+        assert_eq!((outcome.kind(), outcome.resource()), (Kind::Installed, resource), "{}", outcome.reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstreams_and_block_lists_are_served_kept_and_refused_without_ado() {
+    let dir = tempfile::tempdir().expect("folder");
+    let (server, nobody) = (free_address(), free_address());
+    let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
+    let data_plane = DataPlane::start(dir.path());
+    let mut connection = publisher.accept().await;
+    let mut knows = connection.hello.knows.clone();
+    knows.sort_unstable();
+    assert_eq!(knows, [1, 2, 3, 4]);
+    connection.settings(1, &[server]).await;
+    connection.records(at(1), None, &[a("www.lab.example", 1)]).await;
+    assert_eq!(connection.outcome().await.kind(), Kind::Installed);
+    eventually(server, "www.lab.example", 1).await;
+    connection.installed(pb::Resource::Upstreams, at(1), &[upstreams(nobody)]).await;
+    connection.installed(pb::Resource::BlockList, at(2), &block_list("ads.example")).await;
+    eventually(server, "x.ads.example", 0).await;
+    let report = connection.report(|report| !report.upstreams.is_empty()).await;
+    assert_eq!(report.upstreams[0].name, "the server");
+
+    // What makes no sense is refused; what was served is served on, and nobody asks for it again by himself.
+    let nonsense = pb::Server { address: "nowhere".to_owned(), ..pb::Server::default() };
+    let nonsense = pb::Upstreams { last_resort: Some(nonsense), ..pb::Upstreams::default() }.encode_to_vec().into();
+    let no_map = pb::BlockList { blocked: Bytes::from_static(b"no map"), ..pb::BlockList::default() };
+    let no_map: Bytes = no_map.encode_to_vec().into();
+    for (resource, generation, from, body) in [
+        (pb::Resource::Upstreams, at(1), None, nonsense),
+        (pb::Resource::BlockList, at(2), None, no_map.clone()),
+        (pb::Resource::BlockList, at(2), Some(at(2)), no_map),
+    ] {
+        connection.transfer(resource, at(3), from, &[body], 1).await;
+        let outcome = connection.outcome().await;
+        assert_eq!((outcome.kind(), outcome.generation.map(Generation::from)), (Kind::Refused, Some(generation)));
+    }
+    assert_eq!(ask(server, "ads.example").await, Some(0), "on the same connection, too");
+
+    let blocked = connection.explain("x.ads.example").await;
+    assert_eq!((blocked.step.as_str(), blocked.rcode), ("blocked", 0));
+    assert!(blocked.because.contains("a list") && blocked.because.contains("ads.example"), "{}", blocked.because);
+    let local = connection.explain("www.lab.example").await;
+    assert_eq!((local.step.as_str(), local.reply[7]), ("local", 1));
+    let none = connection.explain("elsewhere.example").await;
+    assert_eq!((none.step.as_str(), none.rcode), ("none", 2));
+    assert!(none.because.contains("the server"), "asked for real: {}", none.because);
+    let figures = connection.ask(8, pb::command::What::CacheFigures(pb::CacheFigures {})).await;
+    assert!(matches!(figures, pb::reply::What::CacheState(state) if state.entries == 0));
+    let bad = pb::CacheFlush { name: Bytes::from_static(b"\x05ab"), below: false };
+    let bad = connection.ask(9, pb::command::What::CacheFlush(bad)).await;
+    assert!(matches!(&bad, pb::reply::What::Failed(why) if why.contains("no name")), "{bad:?}");
+    connection.send(Down::Command(pb::Command { id: 10, what: None })).await;
+    let reply = connection.until(|message| if let Up::Reply(reply) = message { Some(reply) } else { None }).await;
+    assert!(matches!(reply.what, Some(pb::reply::What::Failed(_))), "a command of a later version has a reply");
+
+    drop((connection, publisher));
+    data_plane.stop().await;
+    let data_plane = DataPlane::start(dir.path());
+    eventually(server, "ads.example", 0).await;
+    let mut publisher = Publisher::start(&dir.path().join("feed.sock"));
+    let mut connection = publisher.accept().await;
+    assert_eq!(connection.claims(pb::Resource::Upstreams), Some(at(1)));
+    assert_eq!(connection.claims(pb::Resource::BlockList), Some(at(2)));
+    // No names: nothing is blocked any more.
+    connection.installed(pb::Resource::BlockList, at(4), &[]).await;
+    let explained = connection.explain("ads.example").await;
+    assert_eq!(explained.step, "none", "{}", explained.because);
     data_plane.stop().await;
 }

@@ -125,7 +125,7 @@ impl Means {
     }
 
     async fn ask(&self, url: &Url, look: Look) -> Result<Seen, String> {
-        let Some(mut copy) =
+        let Some(copy) =
             fetch::fetch(self.client.as_ref().map_err(Clone::clone)?, url, &look.validators, &self.copies).await?
         else {
             let (copies, url) = (self.copies.clone(), url.clone());

@@ -39,12 +39,13 @@ pub(super) fn check(
     let admin_socket = file.server_socket.clone().or_else(|| file.client_socket_path.clone());
     let admin_socket = socket("server_socket", &admin_socket, folder, &mut complaints);
     let probing = resolving::probing(file, &mut complaints);
+    let answering = answering(file, folder, &probing, &mut complaints);
     let config = Config {
         folder: folder.to_owned(),
         feed_socket: feed_socket.unwrap_or_else(|| folder.join("feed.sock")),
         admin_socket: admin_socket.unwrap_or_else(|| surroundings.admin_socket()),
-        answering: answering(file, folder, &probing, &mut complaints),
-        forwarding: forwarding::check(file, folder, probing, &mut complaints),
+        forwarding: forwarding::check(file, folder, &answering.listen, probing, &mut complaints),
+        answering,
         api: api(file, &mut complaints),
         dashboard: file.stats_dashboard_enabled.unwrap_or(true),
         records: records(file.file_locations.as_ref(), folder, &mut complaints),
@@ -76,6 +77,11 @@ impl Complaints {
 
     pub(super) fn problem(&mut self, key: &'static str, why: String) {
         self.problems.push((key, why));
+    }
+
+    #[cfg(test)]
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     pub(super) fn warn(&mut self, sentence: &str) {
@@ -116,7 +122,7 @@ fn answering(file: &File, folder: &Path, probing: &Probing, complaints: &mut Com
         auto_ptr: file.record_settings.as_ref().and_then(|own| own.auto_build_ptr_from_a).unwrap_or(false),
         identity: complaints.or_default("dns_identity", identity).into(),
         limits: limits::check(file, complaints),
-        resolving: resolving::check(file, probing, complaints),
+        resolving: resolving::check(file, folder, probing, complaints),
         blocking_paused_until: 0,
     }
 }

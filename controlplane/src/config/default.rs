@@ -17,9 +17,14 @@ const TEXT: &str = r#"{
   "port": "53",
   "dns_bind": "",
 
-  "//fallback_server_ip": "Upstream for names that are not ours. Empty: such names are REFUSED.",
+  "//fallback_server_ip": "Asked for names that are not ours when the servers of dnsservers.json fail, or there are none. Empty: nobody.",
   "fallback_server_ip": "",
   "fallback_server_port": "53",
+  "//dns_allow_recursion": "Add it to say who may have such names resolved; without it, private networks.",
+
+  "//cache_records": "Answers of upstream servers are remembered for their TTL, and used for up to a day more if no upstream answers.",
+  "cache_records": true,
+  "stale_while_revalidate": true,
 
   "//api": "REST API and dashboard. An address other than loopback needs api_auth_token.",
   "api": true,

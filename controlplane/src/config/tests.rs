@@ -398,7 +398,7 @@ fn comments_are_accepted_in_silence_and_kept() {
 #[test]
 fn keys_without_effect_are_listed_when_they_ask_for_something() {
     let unused = |text| config(text).unused;
-    assert_eq!(unused(r#"{"fallback_server_ip": "1.1.1.1", "fallback_server_port": "53"}"#), ["fallback_server_ip"]);
+    assert_eq!(unused(r#"{"fallback_server_ip": "1.1.1.1", "full_stats": true}"#), ["full_stats"]);
     assert_eq!(unused(r#"{"pprof_enabled": false, "axfr_enabled": true, "full_stats": false}"#), ["axfr_enabled"]);
     assert_eq!(unused(r#"{"fallback_server_ip": ""}"#), [""; 0]);
 }

@@ -10,7 +10,6 @@ const NOT_YET: &[(&str, &[&str])] = &[
     ("api_tls_cert", &["\"\""]),
     ("api_tls_key", &["\"\""]),
     ("api_rate_limit_rps", &["0", "0.0"]),
-    ("dnssec_trust_anchor_file", &["\"\""]),
     ("dnssec_sign_enabled", &["false"]),
     ("full_stats", &["false"]),
     ("dashboard_resolution_log_cap", &["1000"]),

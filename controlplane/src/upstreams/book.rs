@@ -3,6 +3,7 @@
 use super::{
     document::Document,
     edit::{Edit, Edited, MOST_SERVERS, label},
+    endpoint::is_ourselves,
     row::Meaning,
 };
 use crate::{aside, config::Forwarding};
@@ -144,13 +145,18 @@ impl Book {
         if self.take_in()? {
             info!(path = %self.forwarding.servers.display(), "servers file was edited by hand; taken in");
         }
+        // Rows behind one that goes get other numbers; that makes no news of what is wrong with them.
+        let tells_news = matches!(edit, Edit::Add(_) | Edit::Update(..));
         let mut document = self.document.clone();
-        let edited = edit.apply(&mut document).map_err(ServersError::Refused)?;
+        let mut edited = edit.apply(&mut document).map_err(ServersError::Refused)?;
         if edited.changed {
             document.has_list = true;
             self.text = Some(write(&self.forwarding, &document)?);
             self.document = document;
+            let before = self.faults.clone();
             self.tell();
+            let news = self.faults.iter().filter(|fault| tells_news && !before.contains(fault));
+            edited.messages.extend(news.map(|fault| format!("warning: {fault}")));
         }
         Ok(edited)
     }
@@ -184,6 +190,9 @@ pub(super) fn understood(document: &Document, forwarding: &Forwarding) -> (Upstr
         faults.extend(odd.iter().map(|odd| format!("{}: {odd}", place())));
         match upstream {
             _ if !active => {}
+            Ok(upstream) if is_ourselves(&upstream.server, &forwarding.own) => {
+                faults.push(format!("{}: it is this node itself; it is not asked", place()));
+            }
             Ok(_) if upstreams.len() >= MOST_SERVERS => {
                 faults.push(format!("{}: it is not asked, a node has at most {MOST_SERVERS}", place()));
             }

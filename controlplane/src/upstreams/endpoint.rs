@@ -5,7 +5,7 @@
 use dnsplane_proto::{Server, Way};
 use reqwest::Url;
 use rustls::pki_types::ServerName;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Ports by transport (RFC 1035 §4.2, RFC 7858 §3.1, RFC 8484, RFC 9250 §4.1.1).
 const DNS: u16 = 53;
@@ -193,6 +193,19 @@ impl Written {
     }
 }
 
+/// Whether a node that answers at `own` would ask itself. Of a wildcard address only the loopback ones are certain: another
+/// program may have a more specific one, and other addresses are not ours to know.
+pub(crate) fn is_ourselves(server: &Server, own: &[SocketAddr]) -> bool {
+    let (at, port) = (server.address.ip().to_canonical(), server.address.port());
+    let home = at == Ipv4Addr::LOCALHOST || at == Ipv6Addr::LOCALHOST;
+    let plain = matches!(server.way, Way::Udp | Way::Tcp);
+    let same = |own: &SocketAddr| {
+        let everywhere = own.ip().is_unspecified() && own.is_ipv4() == at.is_ipv4() && home;
+        own.port() == port && (own.ip().to_canonical() == at || everywhere)
+    };
+    plain && own.iter().any(same)
+}
+
 fn fault(part: Part, why: &str) -> Fault {
     Fault { part, why: why.to_owned() }
 }
@@ -203,7 +216,7 @@ fn is_url(text: &str) -> bool {
 
 /// An address that one machine can have.
 fn usable(ip: IpAddr, part: Part) -> Result<IpAddr, Fault> {
-    if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST) {
+    if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
         return Err(Fault { part, why: format!("is {ip}, which is the address of no server") });
     }
     Ok(ip)
@@ -281,6 +294,23 @@ mod tests {
         ] {
             let expected = Server { name: name.to_owned(), address: address.parse().unwrap(), way };
             assert_eq!(written(words).understand(), Ok(expected), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_does_not_ask_itself() {
+        let own: Vec<SocketAddr> = ["0.0.0.0:53", "[::]:53", "192.0.2.9:5353"].map(|own| own.parse().unwrap()).into();
+        for (address, port, transport, ourselves) in [
+            ("127.0.0.1", "", "", true),
+            ("::1", "", "tcp", true),
+            ("127.0.0.53", "", "", false),
+            ("127.0.0.1", "5353", "", false),
+            ("127.0.0.1", "", "dot", false),
+            ("192.0.2.9", "", "", false),
+            ("192.0.2.9", "5353", "", true),
+        ] {
+            let server = written([address, port, transport, "", ""]).understand().unwrap();
+            assert_eq!(is_ourselves(&server, &own), ourselves, "{address} {port} {transport}");
         }
     }
 

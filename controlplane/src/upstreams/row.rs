@@ -99,7 +99,7 @@ pub(super) fn domain(text: &str) -> Result<Option<Name>, String> {
         return Ok(None);
     }
     let refusal = |why| format!("`domain_whitelist` names `{}`, which is no domain: {why}", text.escape_debug());
-    Name::parse(bare).map(Some).map_err(|why| refusal(why))
+    Name::parse(bare).map(Some).map_err(refusal)
 }
 
 /// The key of a part.

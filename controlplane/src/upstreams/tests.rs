@@ -20,7 +20,14 @@ const FILE: &str = r#"{"dnsservers":[{"address":"192.0.2.1","port":"53","active"
 fn forwarding(servers: PathBuf) -> Arc<Forwarding> {
     let probes = Probes { every: Duration::from_secs(30), failures: 3, name: Name::parse("google.com").unwrap() };
     let probing = Probing { enabled: false, probes };
-    Arc::new(Forwarding { servers, last_resort: None, roots: Bytes::new(), probing, pretty: false })
+    Arc::new(Forwarding {
+        servers,
+        last_resort: None,
+        roots: Bytes::new(),
+        probing,
+        pretty: false,
+        own: vec!["127.0.0.1:53".parse().unwrap()],
+    })
 }
 
 impl Fixture {
@@ -229,6 +236,19 @@ fn settings_go_along_with_the_list_and_may_name_another_file() {
     node.add(json!({"address": "192.0.2.1"})).unwrap();
     assert!(elsewhere.exists());
     assert_eq!(node.file(), FILE);
+}
+
+#[test]
+fn a_node_that_is_told_to_ask_itself_does_not() {
+    let mut node = Fixture::new(None);
+    let told = node.add(json!({"address": "127.0.0.1"})).unwrap();
+    assert!(node.told().is_empty());
+    let path = node.path.display();
+    let said = format!("servers file `{path}`, server 1 (127.0.0.1:53): it is this node itself; it is not asked");
+    assert_eq!(told, ["127.0.0.1:53 added".to_owned(), format!("warning: {said}")]);
+    assert_eq!(node.book.problems(), [said]);
+    node.add(json!({"address": "127.0.0.1", "port": "5353"})).unwrap();
+    assert_eq!(node.told(), ["127.0.0.1:5353"]);
 }
 
 #[test]

@@ -274,7 +274,7 @@ fn a_script_runs_to_its_end_and_reports_the_gravest_result() {
     assert_eq!(node.asked(), ["add |example|TXT|\"a b\"|5", "pull bad:1", "add |refused.example|A|192.0.2.1|default"]);
     for sentence in [
         "line 5: error: there is no `lits` here; did you mean `list`?",
-        "line 9: error: `add` is a command of `record`",
+        "line 9: error: `add` is a command of several contexts",
         "line 10: error: this node rejects local writes",
     ] {
         assert!(ran.err.contains(sentence), "`{sentence}` in {}", ran.err);

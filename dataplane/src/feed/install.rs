@@ -7,7 +7,7 @@ use crate::{
     last_good::{Keeper, LastGood},
     snapshot::Rules,
 };
-use dnsplane_proto::{Generation, Settings, Upstreams, pb::feed as pb};
+use dnsplane_proto::{Generation, Settings, pb::feed as pb};
 use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::{debug, info};
@@ -18,23 +18,9 @@ pub struct Installer {
     retired: Retired,
     /// What is served of resources that are one message, as [`Whole::ALL`] has them.
     served: [Option<Generation>; Whole::ALL.len()],
-    told: Told,
+    /// For those who look at settings without a query.
+    settings: watch::Sender<Option<Arc<Settings>>>,
     keeper: Keeper,
-}
-
-/// Who wants to know of what is not looked up with each query.
-#[derive(Clone)]
-pub struct Told {
-    /// Settings, once there are any.
-    pub settings: watch::Sender<Option<Arc<Settings>>>,
-    /// Whom to ask for names that are not ours.
-    pub upstreams: watch::Sender<Arc<Upstreams>>,
-}
-
-impl Default for Told {
-    fn default() -> Self {
-        Self { settings: watch::Sender::new(None), upstreams: watch::Sender::new(Arc::default()) }
-    }
 }
 
 impl Installer {
@@ -42,7 +28,7 @@ impl Installer {
     /// the generation of its records.
     pub fn start<E>(
         last_good: LastGood,
-        told: Told,
+        settings: watch::Sender<Option<Arc<Settings>>>,
         keep: impl FnOnce(Arc<Current>, Option<Generation>) -> Result<Keeper, E>,
     ) -> Result<Self, E> {
         let held = last_good.snapshot.as_ref().map(|snapshot| snapshot.generation);
@@ -51,14 +37,14 @@ impl Installer {
         for (generation, Loaded { what, .. }) in last_good.messages {
             served[what.whole() as usize] = Some(generation);
             snapshot = with(snapshot, &what);
-            told.tell(what);
+            tell(&settings, what);
         }
         if let Some(generation) = held {
             info!(%generation, records = snapshot.records(), "serving new snapshot");
         }
         let current = Arc::new(Current::new(snapshot));
         let keeper = keep(current.clone(), held)?;
-        Ok(Self { current, retired: Retired::default(), served, told, keeper })
+        Ok(Self { current, retired: Retired::default(), served, settings, keeper })
     }
 
     /// What is served.
@@ -137,21 +123,11 @@ impl Installer {
         self.served[whole as usize] = Some(generation);
         what.log(generation);
         self.keeper.message(whole, generation, body);
-        self.told.tell(what);
+        tell(&self.settings, what);
     }
 
     fn records_generation(&self) -> Option<Generation> {
         Some(self.current.load().generation).filter(|generation| *generation != Generation::default())
-    }
-}
-
-impl Told {
-    fn tell(&self, what: Content) {
-        match what {
-            Content::Settings(settings) => drop(self.settings.send_replace(Some(settings))),
-            Content::Upstreams(upstreams) => drop(self.upstreams.send_replace(upstreams)),
-            Content::BlockList(_) => {}
-        }
     }
 }
 
@@ -161,5 +137,11 @@ fn with(snapshot: Snapshot, what: &Content) -> Snapshot {
         Content::Settings(settings) => snapshot.under(Rules::from(&**settings)),
         Content::Upstreams(upstreams) => Snapshot { upstreams: upstreams.clone(), ..snapshot },
         Content::BlockList(block_list) => Snapshot { block_list: block_list.clone(), ..snapshot },
+    }
+}
+
+fn tell(settings: &watch::Sender<Option<Arc<Settings>>>, what: Content) {
+    if let Content::Settings(new) = what {
+        settings.send_replace(Some(new));
     }
 }

@@ -25,28 +25,8 @@ use tokio_util::task::TaskTracker;
 /// A resolver replies within its time-out; one that has not by so much later never will.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A query whose reply needs something that is to be fetched.
-pub(super) struct Waiting {
-    /// The query.
-    pub(super) query: Box<[u8]>,
-    /// How it came.
-    pub(super) transport: Transport,
-    /// Whose it is.
-    pub(super) address: IpAddr,
-    /// Where its reply goes, without a length in front.
-    pub(super) way_back: mpsc::Sender<Vec<u8>>,
-}
-
-impl Waiting {
-    /// The same, for whoever resolves.
-    pub(super) fn into_client(self) -> Client {
-        let Self { query, transport, address, way_back } = self;
-        Client { query, transport, address, way_back: WayBack::Stream(way_back) }
-    }
-}
-
 /// Has something fetched, for somebody who waits or to have it ready. Never blocks.
-pub(super) type Fetch = Arc<dyn Fn(Box<Wanted>, Option<Waiting>) + Send + Sync>;
+pub(super) type Fetch = Arc<dyn Fn(Box<Wanted>, Option<Client>) + Send + Sync>;
 
 /// How patient we are.
 #[derive(Clone, Copy)]
@@ -149,9 +129,9 @@ impl Desk {
         outcome
     }
 
-    /// Has something fetched: the reply to `waiting` comes later.
-    pub(super) fn fetch(&self, wanted: Box<Wanted>, waiting: Option<Waiting>) {
-        (self.fetch)(wanted, waiting);
+    /// Has something fetched: the reply to `client` comes later.
+    pub(super) fn fetch(&self, wanted: Box<Wanted>, client: Option<Client>) {
+        (self.fetch)(wanted, client);
     }
 
     /// The reply to one message, however long it takes.
@@ -180,7 +160,8 @@ impl Desk {
             Outcome::Unresolved(wanted) => wanted,
         };
         let (way_back, mut replies) = mpsc::channel(1);
-        self.fetch(wanted, Some(Waiting { query: query.into(), transport, address, way_back }));
+        let way_back = WayBack::Stream(way_back);
+        self.fetch(wanted, Some(Client { query: query.into(), transport, address, way_back }));
         timeout(self.longest_wait(), replies.recv()).await.ok().flatten().ok_or(NoReply::Nothing)
     }
 

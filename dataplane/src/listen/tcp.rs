@@ -1,8 +1,10 @@
 //! Answers over TCP (RFC 7766): many questions per read, all their replies in one write.
 //!
-//! [`connection`] is the part that TLS has, too.
+//! [`connection`] is the part that TLS has, too; [`carrier`] is where they differ.
 
+mod carrier;
 pub(super) mod connection;
+mod late;
 
 use super::{
     desk::Desk,

@@ -7,6 +7,7 @@ pub(crate) mod reference;
 pub(crate) mod replies;
 pub(crate) mod seeds;
 pub(crate) mod streams;
+pub(crate) mod upstream;
 pub(crate) mod views;
 pub(crate) mod walk;
 pub(crate) mod world;
@@ -15,8 +16,9 @@ pub(crate) mod world;
 pub(crate) type Target = (&'static str, fn(&[u8]), fn() -> Vec<Vec<u8>>);
 
 /// All targets.
-pub(crate) const TARGETS: [Target; 3] = [
+pub(crate) const TARGETS: [Target; 4] = [
     ("answer", replies::check, seeds::answer),
     ("views", views::check, seeds::views),
     ("framing", streams::check, seeds::framing),
+    ("upstream", upstream::check, upstream::seeds),
 ];

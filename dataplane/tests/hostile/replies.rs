@@ -6,6 +6,7 @@ use super::{
     world::{self, World, world},
 };
 use dnsplane_dns::{Asker, Cookies, Known, Outcome, Rcode, Transport, answer};
+use dnsplane_proto::Name;
 use hickory_proto::op::Message;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -21,10 +22,13 @@ const TC: u8 = 0x02;
 /// OPCODE and RD.
 const REPEATED: u8 = 0x79;
 const CD: u8 = 0x10;
+const RA: u8 = 0x80;
+const AD: u8 = 0x20;
 /// Answers that a chain of aliases can gather: each of 17 hops adds a DNAME and a CNAME, and then there is a record set.
 const MOST_ALIASES: usize = 34;
-/// Octets of an OPT record with a cookie (RFC 7873: 40 at most), a timeout and a name of ours, each with its header.
-const MOST_OPT: usize = 11 + 44 + 6 + 259;
+/// Octets of an OPT record with a cookie (RFC 7873: 40 at most), a timeout, an extended error and a name of ours, each with its
+/// header.
+const MOST_OPT: usize = 11 + 44 + 6 + 6 + 259;
 
 /// Who asks, and of which world: the first two octets of an input. The rest is the query.
 pub(crate) fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
@@ -37,7 +41,9 @@ pub(crate) fn asker(choice: [u8; 2]) -> (Asker<'static>, &'static World) {
         _ => Ipv4Addr::new(192, 0, 2, 99).to_ipv6_mapped().into(),
     };
     let now = world::NOW.wrapping_add([0, 100, 4000, u32::MAX - 4000][usize::from(who >> 2 & 3)]);
-    (Asker { transport, address, now, cookies: &COOKIES, known: Known::default() }, world(how >> 1))
+    let world = world(how >> 1);
+    let known = Known { cache: world.cache.as_ref(), fetched: None };
+    (Asker { transport, address, now, cookies: &COOKIES, known }, world)
 }
 
 /// The input says who asks, then what.
@@ -53,7 +59,13 @@ pub(crate) fn check(input: &[u8]) {
     let replied = match outcome {
         Outcome::Replied(replied) => replied,
         Outcome::Withheld => panic!("no limit was set"),
-        Outcome::ToRenew(..) | Outcome::Unresolved(_) => panic!("there is no upstream"),
+        Outcome::ToRenew(..) | Outcome::Unresolved(_) if world.cache.is_none() => panic!("there is no upstream"),
+        Outcome::ToRenew(replied, _) => replied,
+        Outcome::Unresolved(wanted) => {
+            assert!(reply.is_empty(), "a reply that should not be there");
+            assert!(query[2] & 1 != 0 && Name::from_wire(&wanted.name).is_ok(), "{wanted:?}");
+            return;
+        }
         Outcome::Dropped => {
             assert!(reply.is_empty(), "a reply that should not be there");
             assert!(query.len() < 12 || query[2] & QR != 0, "a query without a reply");
@@ -64,7 +76,7 @@ pub(crate) fn check(input: &[u8]) {
     let opcode = query[2] >> 3 & 15;
     let reading = if opcode == 0 { reference::read(query) } else { None };
 
-    repeats(query, reading.as_ref(), reply, replied.rcode);
+    repeats(query, reading.as_ref(), reply, replied.rcode, world);
     assert_eq!(reply[2] & TC != 0, replied.truncated);
     let most = match (asker.transport, reading.as_ref().and_then(|reading| reading.edns.as_ref())) {
         (Transport::Udp, None) => 512,
@@ -84,10 +96,12 @@ pub(crate) fn check(input: &[u8]) {
 const BEFORE: &[u8] = b"octets of an earlier reply";
 
 /// Id, OPCODE, RD, CD and question are repeated; nothing else of the query's header is.
-fn repeats(query: &[u8], reading: Option<&Reading>, reply: &[u8], rcode: Rcode) {
+fn repeats(query: &[u8], reading: Option<&Reading>, reply: &[u8], rcode: Rcode, world: &World) {
     assert_eq!(reply[..2], query[..2], "id");
     assert_eq!(reply[2] & !(AA | TC), query[2] & REPEATED | QR, "QR, OPCODE and RD");
-    assert_eq!(reply[3] & 0x60, 0, "Z and AD");
+    assert_eq!(reply[3] & 0x40, 0, "Z");
+    assert!(world.cache.is_some() || reply[3] & (RA | AD) == 0, "RA or AD, and nobody to ask");
+    assert!(reply[3] & AD == 0 || reply[3] & (RA | CD) == RA, "AD of what was not resolved, or is not to be checked");
     assert_eq!(reply[3] & CD, query[3] & CD, "CD");
     assert_eq!(u16::from(reply[3] & 15), rcode as u16 & 15, "RCODE");
     match reading {
@@ -128,6 +142,7 @@ fn contents(query: &[u8], reading: Option<&Reading>, asker: &Asker<'_>, world: &
 const OPT: u16 = 41;
 const NSID: u16 = 3;
 const KEEPALIVE: u16 = 11;
+const EXTENDED_ERROR: u16 = 15;
 
 /// The OPT record says what we speak, and repeats DO and the client's cookie.
 fn options(asked: &Opt, opt: &Walked, asker: &Asker<'_>, world: &World) {
@@ -154,7 +169,12 @@ fn options(asked: &Opt, opt: &Walked, asker: &Asker<'_>, world: &World) {
     if of(NSID).next().is_some() || identity.is_some_and(|identity| identity.len() < 100) {
         assert!(of(NSID).map(|(_, said)| *said).eq(identity), "who we are, if that is to be told");
     }
-    let expected: usize = [COOKIE, KEEPALIVE, NSID].iter().map(|code| of(*code).count()).sum();
+    // Nobody has to ask for it (RFC 8914 §3).
+    assert!(
+        of(EXTENDED_ERROR).count() <= 1 && of(EXTENDED_ERROR).all(|(_, code)| code.len() == 2),
+        "one code, no text"
+    );
+    let expected: usize = [COOKIE, KEEPALIVE, NSID, EXTENDED_ERROR].iter().map(|code| of(*code).count()).sum();
     assert_eq!(said.len(), expected, "options that nobody asked for");
 }
 

@@ -1,22 +1,33 @@
 //! The records that hostile questions are asked of: some of everything that takes a path of its own.
 
-use dnsplane_dns::{Builder, Rules, Snapshot};
-use dnsplane_proto::{Generation, Name, RecordData, RecordSet, RecordType as T};
-use std::sync::LazyLock;
+use dnsplane_dns::{
+    Builder, Cache, Rules, Snapshot,
+    filter::BlockList,
+    resolve::{Security, Wanted, cache::About},
+};
+use dnsplane_proto::{
+    CacheRules, Generation, Name, RecordData, RecordSet, RecordType as T, Server, Upstream, Upstreams, Way,
+    block_list::{Scope, key, value},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 /// The time of all questions; cookies are made and judged by it.
 pub(crate) const NOW: u32 = 1_600_000_000;
 
-/// A snapshot, and whether all RDATA in it is what its type says.
+/// A snapshot, whether all RDATA in it is what its type says, and what is remembered of names that are not ours.
 pub(crate) struct World {
     pub(crate) snapshot: Snapshot,
     pub(crate) sound: bool,
+    pub(crate) cache: Option<Cache>,
 }
 
 static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
     let rules = Rules::default;
     let identity = |length| Some(vec![b'i'; length].into());
-    let sound = |snapshot| World { snapshot, sound: true };
+    let sound = |snapshot| World { snapshot, sound: true, cache: None };
     vec![
         sound(build(rules(), &[zones(), large()].concat())),
         sound(build(
@@ -40,9 +51,50 @@ static WORLDS: LazyLock<Vec<World>> = LazyLock::new(|| {
         World {
             snapshot: build(Rules { auto_ptr: true, ..rules() }, &[zones(), root(), unsound()].concat()),
             sound: false,
+            cache: None,
         },
+        resolving(build(networks(), &[zones(), large(), elsewhere()].concat())),
+        resolving(build(Rules { local_records: false, max_udp_payload: 65_535, ..networks() }, &[])),
     ]
 });
+
+/// Some clients may have names resolved, and some may not.
+fn networks() -> Rules {
+    let networks = ["127.0.0.0/8", "192.0.2.0/24"].map(|text| text.parse().expect("a network"));
+    Rules { networks: networks.into(), stale: 10_000, prefetch: true, ..Rules::default() }
+}
+
+/// Aliases that lead to names which are not ours.
+fn elsewhere() -> Vec<Row> {
+    let aliases =
+        [("toknown.lab.test", "known.example"), ("tonew.lab.test", "new.example"), ("toads.lab.test", "ads.example")];
+    aliases.iter().map(|(owner, target)| row(owner, T::CNAME, wire(target))).collect()
+}
+
+/// The same with upstreams, block lists, and a memory in which there is something of each kind.
+pub(crate) fn resolving(mut snapshot: Snapshot) -> World {
+    let server = Server { name: "one".to_owned(), address: "192.0.2.53:53".parse().expect("one"), way: Way::Udp };
+    let corp = vec![Name::from_wire(&wire("corp.test")).expect("a name")];
+    let upstreams = [vec![], corp].map(|domains| Upstream { server: server.clone(), domains, fallback: None });
+    snapshot.upstreams = Arc::new(Upstreams { upstreams: upstreams.into(), ..Upstreams::default() });
+    let map = |names: &[(&str, Scope)]| -> bytes::Bytes {
+        let sorted: BTreeMap<_, _> = names.iter().map(|(name, scope)| (key(&wire(name)), value(*scope, 0))).collect();
+        fst::Map::from_iter(sorted).expect("in order").into_fst().into_inner().into()
+    };
+    let blocked = map(&[("ads.example", Scope::Whole), ("wild.example", Scope::Below)]);
+    let list = BlockList::new(blocked, map(&[("good.ads.example", Scope::Whole)]), vec!["list".into()], vec![vec![0]]);
+    snapshot.block_list = Some(Arc::new(list.expect("sound")));
+    let cache = Cache::default();
+    cache.obey(Some(CacheRules { octets: 8 << 20, least_ttl: 0, stale: 10_000, prefetch: true }));
+    for (name, kind, message) in super::upstream::remembered() {
+        for (dnssec_ok, checking_disabled) in [(false, false), (true, false), (false, true), (true, true)] {
+            let wanted = Wanted { name: wire(name).into(), kind: T(kind), dnssec_ok, checking_disabled };
+            let about = About { source: "one".into(), security: Security::Secure, now: NOW };
+            cache.insert(&wanted, &message, &about).expect("an answer");
+        }
+    }
+    World { snapshot, sound: true, cache: Some(cache) }
+}
 
 /// One of the worlds.
 pub(crate) fn world(choice: u8) -> &'static World {

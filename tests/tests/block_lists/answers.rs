@@ -36,7 +36,7 @@ fn a_blocked_name_leads_nowhere_and_what_is_let_through_does_not() {
     let plan = plan.file("ads.txt", "||ads.example^\n@@||good.ads.example^\n*.wild.example\n");
     let mut node = plan.records(&[Record::a("own.ads.example", "192.0.2.7")]).start();
     eventually_blocked(&mut node, "ads.example");
-    assert_eq!(seen(&node, "x.Ads.example", "A").1, ["x.Ads.example. 300 A 0.0.0.0"]);
+    assert_eq!(seen(&node, "x.Ads.example", "A").1, ["x.ads.example. 300 A 0.0.0.0"]);
     assert_eq!(seen(&node, "ads.example", "AAAA").1, ["ads.example. 300 AAAA ::"]);
     assert_eq!(seen(&node, "ads.example", "HTTPS"), (ResponseCode::NoError, vec![]));
     assert_eq!(seen(&node, "a.wild.example", "A").1, ["a.wild.example. 300 A 0.0.0.0"]);

@@ -61,7 +61,7 @@ fn a_list_from_the_web_is_fetched_once_and_then_only_if_it_has_changed() {
     assert_eq!((asked.requests, asked.unchanged), (2, 1));
     server.serve(Page::list("\"v2\"", "ads.example\nmore.example\n"));
     node.ctl(&["adblock", "load", &url]).success();
-    assert_eq!(blocked_by(&node, "more.example"), [url.clone()]);
+    assert_eq!(blocked_by(&node, "more.example"), [url.as_str()]);
 
     // Whatever goes wrong, what was good stays, over a restart too.
     let wrong = [
@@ -74,7 +74,7 @@ fn a_list_from_the_web_is_fetched_once_and_then_only_if_it_has_changed() {
         let refused = node.ctl(&["adblock", "load", &url]);
         assert_eq!(refused.code, Some(1), "{refused:?}");
         assert!(source(&node, &url)["Error"].as_str().is_some_and(|error| error.contains(&url)));
-        assert_eq!(blocked_by(&node, "more.example"), [url.clone()]);
+        assert_eq!(blocked_by(&node, "more.example"), [url.as_str()]);
     }
     drop(server);
     node.control().terminate(TERMINATION_LIMIT);

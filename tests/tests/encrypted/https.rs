@@ -10,11 +10,15 @@ use std::{fs, process::Command};
 impl Encrypted {
     /// What curl prints for a request of this path.
     fn curl(&self, path: &str, arguments: &[&str]) -> String {
+        program::run(self.command(path, arguments), "").success()
+    }
+
+    fn command(&self, path: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("curl");
         let to = format!("{NAME}:{}:127.0.0.1", self.https.port());
         command.args(["--silent", "--show-error", "--max-time", "30", "--resolve", &to, "--cacert"]);
         command.arg(self.authority()).args(arguments).arg(format!("https://{NAME}:{}{path}", self.https.port()));
-        program::run(command, "").success()
+        command
     }
 
     /// The status of a request of this path, and the protocol's version.
@@ -36,6 +40,12 @@ fn rfc8484_s4_1_queries_are_answered_over_http_1_1_and_2_and_may_be_kept() {
         // RFC 8484 §4.1.1: the example, www.example.com A.
         let get = "/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB";
         assert_eq!(encrypted.status(get, &[flag]), format!("200 {version}"));
+    }
+    for (version, expected) in [("1.2", Some(0)), ("1.1", Some(35))] {
+        let path = "/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB";
+        let mut command = encrypted.command(path, &["--tls-max", version, "--output", "/dev/null"]);
+        command.env("OPENSSL_CONF", "/dev/null");
+        assert_eq!(program::run(command, "").code, expected, "TLS {version}");
     }
     let headers = encrypted.curl("/dns-query", &[&post[..], &["--output", "/dev/null", "--dump-header", "-"]].concat());
     for line in ["content-type: application/dns-message", "cache-control: max-age=300"] {

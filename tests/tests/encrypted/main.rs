@@ -5,7 +5,7 @@ mod https;
 
 use dnsplane_tests::{Node, Plan, Record, program};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{net::SocketAddr, path::PathBuf, process::Command};
 
 /// The name in certificates.
@@ -44,6 +44,11 @@ pub(crate) struct Encrypted {
 
 impl Encrypted {
     pub(crate) fn start() -> Self {
+        Self::start_with(&json!({}))
+    }
+
+    /// With these settings, too.
+    pub(crate) fn start_with(more: &Value) -> Self {
         let pair = Pair::new("first");
         let mut settings = json!({"DNSRecordSettings": {"auto_build_ptr_from_a": true}});
         for door in ["dot", "doh", "doq"] {
@@ -53,7 +58,7 @@ impl Encrypted {
             settings[format!("{door}_cert_file")] = json!("chain.pem");
             settings[format!("{door}_key_file")] = json!("key.pem");
         }
-        let plan = Plan::new("a").with(&settings).file("chain.pem", &pair.chain).file("key.pem", &pair.key);
+        let plan = Plan::new("a").with(&settings).with(more).file("chain.pem", &pair.chain).file("key.pem", &pair.key);
         let plan = plan.file("authority.pem", &pair.authority);
         let mut records: Vec<_> = (1..=60).map(|last| Record::a("many.lab.test", &format!("192.0.2.{last}"))).collect();
         records.push(Record::new("www.lab.test", "A", "192.0.2.7", 300));
@@ -141,4 +146,27 @@ fn doors_open_and_close_while_the_node_runs() {
     let [ca, hostname] = encrypted.verified();
     let said = encrypted.kdig(tls, &["+tls", &ca, &hostname, "+short", "www.lab.test", "A"]).success();
     assert_eq!(said, "192.0.2.7\n");
+}
+
+#[test]
+fn names_of_others_are_resolved_for_clients_of_each_transport() {
+    let records: Vec<_> = (1..=4).map(|at| Record::a(&format!("at{at}.example"), &format!("192.0.2.{at}"))).collect();
+    let upstream = Plan::new("upstream").records(&records).start();
+    let encrypted = Encrypted::start_with(&json!({
+        "fallback_server_ip": "127.0.0.1",
+        "fallback_server_port": upstream.dns().port().to_string(),
+    }));
+    let ways = [
+        (encrypted.tls, &["+tls"][..]),
+        (encrypted.https, &["+https=/dns-query"]),
+        (encrypted.https, &["+https=/dns-query", "+https-get"]),
+        (encrypted.quic, &["+quic"]),
+    ];
+    for (at, (door, how)) in (1..).zip(ways) {
+        // Fetched, then remembered.
+        for _ in 0..2 {
+            let said = encrypted.kdig(door, &[how, &["+short", &format!("at{at}.example"), "A"]].concat()).success();
+            assert_eq!(said, format!("192.0.2.{at}\n"), "{how:?}");
+        }
+    }
 }

@@ -45,7 +45,8 @@ impl Fixture {
         let registry = Registry::default();
         let current = Arc::new(Current::new(Snapshot::empty()));
         let cookies = Arc::new(Cookies::with_secret([0; 16]));
-        let desk = Desk::new(current, &registry, cookies, Arc::default(), Arc::new(|_, _| {}), patience);
+        let desk =
+            Desk::new(current, &registry, cookies, Arc::default(), Arc::new(|_, _| {}), Arc::default(), patience);
         let doors = Doors::new(desk);
         let mut fixture = Self { doors, wanted, certificate: made.cert.der().clone(), registry, folder };
         assert_eq!(fixture.until(|doors| doors.open.len() == 3).await, [""; 0]);

@@ -8,60 +8,29 @@
 //! Questions whose answer must be fetched are under way: their replies are written as they come, in any order, between
 //! those that need no fetching. A connection with as many under way as it may have is not read from until one is answered.
 
+use super::{
+    carrier::{Carrier, READ_AHEAD, read_from},
+    late::{Late, MAX_UNDER_WAY},
+};
 use crate::{
     answer::{Outcome, Transport},
     counters::Counters,
     listen::{
-        desk::{Desk, From, Waiting},
+        desk::{Desk, From},
         framing::{PREFIX, next_message},
         places::Place,
     },
+    resolve::Client,
 };
-use std::{io::BufRead, sync::Arc};
+use std::sync::Arc;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    sync::mpsc,
+    io::AsyncWriteExt,
     time::{Instant, sleep_until, timeout, timeout_at},
 };
-use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-/// A read buffer holds one message of the largest size, or many usual ones.
-const READ_BUFFER: usize = PREFIX + u16::MAX as usize;
-/// Room for further queries before a read.
-const READ_AHEAD: usize = 16 << 10;
 /// Replies are written once so many octets are there, before further queries are looked at.
 const WRITE_AT: usize = 64 << 10;
-/// Questions that one connection may have under way. As many as a busy forwarder has; few enough that their replies, should
-/// they all be of the largest size and come at once, are 16 MB.
-pub(super) const MAX_UNDER_WAY: usize = 256;
-
-/// What a connection needs of what carries it.
-pub(in crate::listen) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {
-    /// Moves what has arrived, and was not handed out by the read before, to the end of `read`: up to `room` octets.
-    fn take_arrived(&mut self, read: &mut Vec<u8>, room: usize);
-}
-
-impl Carrier for TcpStream {
-    fn take_arrived(&mut self, _: &mut Vec<u8>, _: usize) {}
-}
-
-impl Carrier for TlsStream<TcpStream> {
-    /// A read hands out the content of one TLS record. Clients make one of each query, and many arrive at once.
-    fn take_arrived(&mut self, read: &mut Vec<u8>, room: usize) {
-        let mut reader = self.get_mut().1.reader();
-        let most = read.len() + room;
-        while let Ok(record) = reader.fill_buf() {
-            let taken = record.len().min(most - read.len());
-            if taken == 0 {
-                break;
-            }
-            read.extend_from_slice(&record[..taken]);
-            reader.consume(taken);
-        }
-    }
-}
 
 pub(in crate::listen) struct Connection<S> {
     stream: S,
@@ -74,15 +43,6 @@ pub(in crate::listen) struct Connection<S> {
     late: Option<Late>,
     /// Queries that were read have to wait until one that is under way is answered.
     paused: bool,
-}
-
-/// Replies that come later.
-struct Late {
-    /// Cloned for each question under way.
-    way_back: mpsc::Sender<Vec<u8>>,
-    replies: mpsc::Receiver<Vec<u8>>,
-    /// When the last of them has come.
-    over: Instant,
 }
 
 /// Why a connection is closed from our side.
@@ -165,7 +125,7 @@ impl<S: Carrier> Connection<S> {
         };
         let deadline = deadline.max(late.over);
         tokio::select! {
-            reply = late.replies.recv() => reply.map(Event::Late).ok_or(Close::Quietly),
+            reply = late.next() => reply.map(Event::Late).ok_or(Close::Quietly),
             read = read_from(&mut self.stream, &mut self.read), if may_ask && !self.paused => {
                 read.map(Event::Read).map_err(|_| Close::Quietly)
             }
@@ -185,7 +145,7 @@ impl<S: Carrier> Connection<S> {
         frame(&mut self.write, reply);
         let Some(late) = &mut self.late else { return };
         while self.write.len() < WRITE_AT
-            && let Ok(reply) = late.replies.try_recv()
+            && let Some(reply) = late.next_now()
         {
             frame(&mut self.write, &reply);
         }
@@ -244,13 +204,13 @@ impl<S: Carrier> Connection<S> {
                 let over = Instant::now() + self.desk.longest_wait();
                 let late = self.late.get_or_insert_with(Late::new);
                 late.over = over;
-                let waiting = Waiting {
+                let client = Client {
                     query: self.read[at..at + length].into(),
                     transport: from.transport,
                     address: from.address,
-                    way_back: late.way_back.clone(),
+                    way_back: late.way_back(),
                 };
-                self.desk.fetch(wanted, Some(waiting));
+                self.desk.fetch(wanted, Some(client));
                 return true;
             }
         }
@@ -284,27 +244,6 @@ impl<S: Carrier> Connection<S> {
             }
         }
     }
-}
-
-impl Late {
-    fn new() -> Self {
-        let (way_back, replies) = mpsc::channel(MAX_UNDER_WAY);
-        Self { way_back, replies, over: Instant::now() }
-    }
-
-    /// Each question holds a sender until its reply is in the queue. One that is given up without a reply is not waited for.
-    fn under_way(&self) -> usize {
-        self.way_back.strong_count() - 1 + self.replies.len()
-    }
-}
-
-/// Reads once, and takes everything that came with it.
-async fn read_from<S: Carrier>(stream: &mut S, read: &mut Vec<u8>) -> std::io::Result<usize> {
-    let room = READ_BUFFER - read.len();
-    read.reserve(room.min(READ_AHEAD));
-    let octets = (&mut *stream).take(room as u64).read_buf(read).await?;
-    stream.take_arrived(read, room - octets);
-    Ok(octets)
 }
 
 /// Appends a message with its length in front. Longer ones than that can say are not made.

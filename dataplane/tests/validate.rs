@@ -1,0 +1,287 @@
+//! Claims about validation, with zones that BIND's tools signed, as an independent resolver passes them on.
+
+use dnsplane_dns::resolve::{
+    Failure, Security, Wanted,
+    exchange::{Client, Trust},
+    validate::{Bogus, Validator},
+};
+use dnsplane_proto::{Name, RecordType, Server, TrustAnchor, Validation, Way};
+use dnsplane_tests::Signed;
+use hickory_proto::{
+    op::{Message, ResponseCode},
+    rr::{Record, RecordType as Kind},
+    serialize::binary::BinEncodable,
+};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+const A: RecordType = RecordType(1);
+const NS: RecordType = RecordType(2);
+const MX: RecordType = RecordType(15);
+const AAAA: RecordType = RecordType(28);
+const DS: RecordType = RecordType(43);
+const DNSKEY: RecordType = RecordType(48);
+
+/// What an answer must turn out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    Secure,
+    Insecure,
+    Bogus(u16),
+}
+use Is::{Bogus as Wrong, Insecure, Secure};
+
+/// Questions, and what validating their answers must come to (RFC 4035 §4.3; codes of RFC 8914 §4).
+const TABLE: &[(&str, RecordType, Is)] = &[
+    // Data, in zones with NSEC and NSEC3, and with each algorithm.
+    ("www.secure.test", A, Secure),
+    ("mail.secure.test", MX, Secure),
+    ("www.hashed.test", A, Secure),
+    ("secure.test", DS, Secure),
+    ("secure.test", DNSKEY, Secure),
+    ("hashed.test", DNSKEY, Secure),
+    ("test", DS, Secure),
+    (".", DNSKEY, Secure),
+    (".", NS, Secure),
+    // Aliases, within a zone and to others. A chain is as good as its worst part.
+    ("alias.secure.test", A, Secure),
+    ("far.secure.test", A, Secure),
+    ("leaves.secure.test", A, Insecure),
+    ("broken.secure.test", A, Wrong(6)),
+    ("nowhere.secure.test", A, Secure),
+    ("nodata.secure.test", AAAA, Secure),
+    ("www.moved.secure.test", A, Secure),
+    ("missing.moved.secure.test", A, Secure),
+    // Wildcards, with the proof that nothing is closer.
+    ("x.wild.secure.test", A, Secure),
+    ("x.y.wild.secure.test", A, Secure),
+    ("x.wild.secure.test", AAAA, Secure),
+    ("x.wildalias.secure.test", A, Secure),
+    ("x.wild.hashed.test", A, Secure),
+    ("x.y.wild.hashed.test", A, Secure),
+    ("x.wild.hashed.test", AAAA, Secure),
+    // What is not there.
+    ("www.secure.test", AAAA, Secure),
+    ("www.secure.test", DS, Secure),
+    ("missing.secure.test", A, Secure),
+    ("deep.missing.secure.test", A, Secure),
+    ("between.secure.test", A, Secure),
+    ("www.hashed.test", AAAA, Secure),
+    ("missing.hashed.test", A, Secure),
+    ("deep.missing.hashed.test", A, Secure),
+    ("between.hashed.test", A, Secure),
+    ("down.below.hashed.test", A, Secure),
+    ("no-such-tld", A, Secure),
+    ("unsigned.test", DS, Secure),
+    // Zones that are not signed, and the one that might have such below it.
+    ("www.plain", A, Insecure),
+    ("missing.plain", A, Insecure),
+    ("www.unsigned.test", A, Insecure),
+    ("www.unsigned.test", AAAA, Insecure),
+    ("missing.unsigned.test", A, Insecure),
+    ("www.optout.test", A, Secure),
+    ("www.child.optout.test", A, Insecure),
+    ("missing.child.optout.test", A, Insecure),
+    ("child.optout.test", DS, Insecure),
+    ("missing.optout.test", A, Insecure),
+    ("www.costly.test", A, Secure),
+    ("missing.costly.test", A, Insecure),
+    // Zones that are wrong.
+    ("www.past.test", A, Wrong(7)),
+    ("www.future.test", A, Wrong(8)),
+    ("www.altered.test", A, Wrong(6)),
+    ("fine.altered.test", A, Secure),
+    ("www.stripped.test", A, Wrong(9)),
+    ("missing.stripped.test", A, Wrong(9)),
+    ("www.otherkeys.test", A, Wrong(9)),
+    ("www.undenied.test", A, Secure),
+    ("missing.undenied.test", A, Wrong(12)),
+    ("www.undenied.test", AAAA, Wrong(12)),
+    ("x.wild.undenied.test", A, Wrong(12)),
+];
+
+/// The zones, a client of the resolver above them, and a validator that trusts their root.
+struct World {
+    _signed: Signed,
+    client: Client,
+    fetched: AtomicUsize,
+}
+
+impl World {
+    fn start() -> Self {
+        let signed = Signed::start();
+        let server = Server { name: "resolver".to_owned(), address: signed.resolver(), way: Way::Tcp };
+        let client = Client::new(&server, &Trust::new(b""));
+        Self { _signed: signed, client, fetched: AtomicUsize::new(0) }
+    }
+
+    async fn ask(&self, wanted: Wanted) -> Result<Vec<u8>, Failure> {
+        let head = [7, 7, 1, 0x10, 0, 1, 0, 0, 0, 0, 0, 1];
+        let kind = wanted.kind.0.to_be_bytes();
+        let opt = [0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0];
+        let query = [&head[..], &wanted.name, &kind, &[0, 1], &opt].concat();
+        let reply = self.client.exchange(&query, Instant::now() + Duration::from_secs(20)).await;
+        self.fetched.fetch_add(1, Relaxed);
+        reply.map_err(|_| Failure::Silence)
+    }
+
+    async fn message(&self, name: &str, kind: RecordType) -> Message {
+        Message::from_vec(&self.ask(wanted(name, kind)).await.expect("a reply")).expect("a message")
+    }
+
+    /// What a zone's keys, or its DS records, are, as anchors. Only those that sign keys.
+    async fn anchors(&self, zone: &str, kind: RecordType) -> Vec<TrustAnchor> {
+        let message = self.message(zone, kind).await;
+        let of_kind = message.answers.iter().filter(|record| u16::from(record.record_type()) == kind.0);
+        let anchors = of_kind.map(|record| TrustAnchor {
+            owner: Name::parse(zone).expect("a name"),
+            kind,
+            rdata: record.data.to_bytes().expect("RDATA").into(),
+        });
+        anchors.filter(|anchor| kind != DNSKEY || anchor.rdata.starts_with(&[1, 1])).collect()
+    }
+
+    async fn validator(&self, strict: bool) -> Validator {
+        Validator::new(&Validation { strict, anchors: self.anchors(".", DNSKEY).await })
+    }
+
+    async fn judge(
+        &self,
+        validator: &Validator,
+        name: &str,
+        kind: RecordType,
+        message: &[u8],
+    ) -> Result<Security, Bogus> {
+        let verdict = validator.validate(&wanted(name, kind), message, now(), |wanted| self.ask(wanted)).await;
+        verdict.map(|verdict| verdict.security)
+    }
+
+    /// Asks and validates.
+    async fn is(&self, validator: &Validator, name: &str, kind: RecordType) -> (Is, String) {
+        let message = self.ask(wanted(name, kind)).await.expect("a reply");
+        match self.judge(validator, name, kind, &message).await {
+            Ok(Security::Secure) => (Secure, String::new()),
+            Ok(Security::Insecure) => (Insecure, String::new()),
+            Ok(Security::Unchecked) => panic!("{name} {kind} was not looked at"),
+            Err(bogus) => (Wrong(bogus.code), bogus.why),
+        }
+    }
+}
+
+fn wanted(name: &str, kind: RecordType) -> Wanted {
+    let name = Name::parse(name).expect("a name").as_wire().into();
+    Wanted { name, kind, dnssec_ok: true, checking_disabled: true }
+}
+
+fn now() -> u32 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_secs() as u32
+}
+
+#[tokio::test]
+async fn each_answer_is_what_its_zones_make_of_it() {
+    let world = World::start();
+    let validator = world.validator(true).await;
+    let mut wrong = Vec::new();
+    for (name, kind, expected) in TABLE {
+        let (is, why) = world.is(&validator, name, *kind).await;
+        println!("{name} {kind}: {is:?} {why}");
+        if is != *expected {
+            wrong.push(format!("{name} {kind}: {is:?} instead of {expected:?}: {why}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+
+    messages_that_were_changed_on_the_way_are_bogus(&world, &validator).await;
+    what_is_known_of_zones_is_not_asked_again(&world, &validator).await;
+    what_cannot_be_told_is_bogus_if_the_rules_are_strict(&world).await;
+    trust_may_begin_at_a_ds_record_or_below_the_root(&world).await;
+}
+
+async fn messages_that_were_changed_on_the_way_are_bogus(world: &World, validator: &Validator) {
+    let unsigned = |records: &mut Vec<Record>| records.retain(|record| record.record_type() != Kind::RRSIG);
+    let mut bare = world.message("www.secure.test", A).await;
+    unsigned(&mut bare.answers);
+    let mut no_name = world.message("www.secure.test", AAAA).await;
+    no_name.metadata.response_code = ResponseCode::NXDomain;
+    let other_denial = world.message("missing.secure.test", A).await;
+    let other_hashed_denial = world.message("missing.hashed.test", A).await;
+    let mut emptied = world.message("www.secure.test", A).await;
+    emptied.answers.clear();
+    let mut borrowed = world.message("www.secure.test", A).await;
+    let name = world.message("www.hashed.test", A).await.answers[0].name.clone();
+    borrowed.answers.iter_mut().for_each(|record| record.name = name.clone());
+    let mut expanded = world.message("x.wild.secure.test", A).await;
+    expanded.authorities.clear();
+    let mut many = world.message("www.secure.test", A).await;
+    let one = many.answers[0].clone();
+    many.answers.extend((0..100).map(|nth| {
+        let mut record = one.clone();
+        record.name = record.name.prepend_label(format!("n{nth}")).expect("a name");
+        record
+    }));
+    let table = [
+        ("a signature taken out", "www.secure.test", A, &bare, 10),
+        ("NODATA as NXDOMAIN", "www.secure.test", AAAA, &no_name, 12),
+        ("the denial of another name", "www.secure.test", A, &other_denial, 12),
+        ("the hashed denial of another name", "www.hashed.test", A, &other_hashed_denial, 12),
+        ("the answer taken out", "www.secure.test", A, &emptied, 12),
+        ("another zone's data", "www.hashed.test", A, &borrowed, 10),
+        ("a wildcard without proof", "x.wild.secure.test", A, &expanded, 12),
+        ("too much of it", "www.secure.test", A, &many, 6),
+    ];
+    for (what, name, kind, message, code) in table {
+        let bogus = world.judge(validator, name, kind, &message.to_vec().expect("a message")).await;
+        let bogus = bogus.expect_err(what);
+        println!("{what}: {} {bogus}", bogus.code);
+        assert_eq!(bogus.code, code, "{what}: {bogus}");
+    }
+}
+
+async fn what_is_known_of_zones_is_not_asked_again(world: &World, validator: &Validator) {
+    let before = world.fetched.load(Relaxed);
+    for (name, kind) in [("www.hashed.test", A), ("x.wild.secure.test", A), ("www.unsigned.test", A)] {
+        world.is(validator, name, kind).await;
+    }
+    // Those that the questions themselves are.
+    assert_eq!(world.fetched.load(Relaxed) - before, 3);
+}
+
+async fn what_cannot_be_told_is_bogus_if_the_rules_are_strict(world: &World) {
+    let message = world.ask(wanted("www.secure.test", A)).await.expect("a reply");
+    for strict in [true, false] {
+        let validator = world.validator(strict).await;
+        let unreachable = |_| async { Err::<Vec<u8>, _>(Failure::Silence) };
+        let verdict = validator.validate(&wanted("www.secure.test", A), &message, now(), unreachable).await;
+        match verdict {
+            Err(bogus) if strict => {
+                assert_eq!(bogus.code, 5);
+                assert_eq!(bogus.why, "the DNSKEY records of . cannot be had: no upstream replied in time");
+            }
+            Ok(verdict) if !strict => assert_eq!(verdict.security, Security::Unchecked),
+            other => panic!("strict {strict}: {other:?}"),
+        }
+        // What failed is not remembered.
+        assert_eq!(world.is(&validator, "www.secure.test", A).await.0, Secure);
+    }
+}
+
+async fn trust_may_begin_at_a_ds_record_or_below_the_root(world: &World) {
+    for (zone, kind) in [("secure.test", DS), ("secure.test", DNSKEY)] {
+        let anchors = world.anchors(zone, kind).await;
+        assert!(!anchors.is_empty());
+        let validator = Validator::new(&Validation { strict: true, anchors });
+        assert_eq!(world.is(&validator, "www.secure.test", A).await.0, Secure);
+        assert_eq!(world.is(&validator, "missing.secure.test", A).await.0, Secure);
+        assert_eq!(world.is(&validator, "www.hashed.test", A).await.0, Insecure, "nobody vouches for it");
+        assert_eq!(world.is(&validator, "far.secure.test", A).await.0, Insecure);
+    }
+    let other = world.anchors("hashed.test", DS).await.into_iter();
+    let anchors =
+        other.map(|anchor| TrustAnchor { owner: Name::parse("secure.test").expect("a name"), ..anchor }).collect();
+    let validator = Validator::new(&Validation { strict: true, anchors });
+    assert_eq!(world.is(&validator, "www.secure.test", A).await.0, Wrong(9));
+    let built_in = Validator::new(&Validation { strict: true, anchors: Vec::new() });
+    assert_eq!(world.is(&built_in, "www.secure.test", A).await.0, Wrong(9), "our root is not the real one");
+}
