@@ -1,10 +1,11 @@
 //! A control plane that says what the tests want it to say.
 
 use dnsplane_proto::pb::admin::{
-    AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CheckRequest, ClearRequest, ConfigRequest, ConflictsRequest,
-    Document, EditReply, Filter, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome,
-    PullReply, PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit,
-    ServerSelection, ServersReply, SetRequest, SettingsReply, StatusRequest, admin_server::Admin,
+    AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
+    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Explained, Filter, JoinReply,
+    JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest,
+    Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest,
+    SettingsReply, StatusRequest, admin_server::Admin,
 };
 use std::sync::{Arc, Mutex};
 use tokio_stream::Stream;
@@ -26,6 +27,13 @@ const BLOCK_LISTS: &str = r#"{"sources":[{"Source":"added by hand","Count":2,"Fr
 const BLOCKED: &str = r#"{"name":"x.ads.example","blocked":false,
     "blocked_by":[{"source":"https://lists.example/ads","entry":"ads.example"}],
     "allowed_by":[{"source":"good.txt","entry":"*.ads.example"}]}"#;
+
+const REMEMBERED: &str = r#"{"all":2,"cache":[{"dns_record":
+    {"name":"www.example","type":"A","ttl":30,"value":"1 record","source":"192.0.2.53:53"}}],
+    "problems":["data plane host/8 does not answer"]}"#;
+
+const CACHES: &str = r#"{"data_planes":[{"data_plane":"host/7","entries":2,"octets":300,"most_octets":1000,"hits":5,
+    "misses":2,"stale_hits":1,"renewals":0}]}"#;
 
 const CONFIG: &str = r#"{"path":"/etc/dnsplane.json","unsaved":["api"],
     "settings":{"api":true,"cluster_auth_token":"(secret)","log":{"log_severity":"info"}}}"#;
@@ -188,6 +196,40 @@ impl Admin for Fake {
     async fn adblock_check(&self, name: Request<AdblockName>) -> Result<Response<Document>, Status> {
         self.note(format!("check {}", name.get_ref().name));
         Ok(Response::new(Document { json: BLOCKED.to_owned() }))
+    }
+
+    async fn cache_list(&self, query: Request<CacheQuery>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        self.note(format!("cache {}", query.get_ref().name));
+        Ok(Response::new(Document { json: REMEMBERED.to_owned() }))
+    }
+
+    async fn cache_flush(&self, flush: Request<CacheFlushRequest>) -> Result<Response<PeerReply>, Status> {
+        let CacheFlushRequest { name, below, all } = flush.into_inner();
+        self.note(format!("flush {name}|{below}|{all}"));
+        let ok = !name.starts_with("bad");
+        Ok(Response::new(PeerReply { ok, messages: vec!["host/7 has forgotten 1 answer".to_owned()] }))
+    }
+
+    async fn cache_stats(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        Ok(Response::new(Document { json: CACHES.to_owned() }))
+    }
+
+    async fn explain(&self, asked: Request<ExplainRequest>) -> Result<Response<ExplainReply>, Status> {
+        let ExplainRequest { name, r#type, client } = asked.into_inner();
+        self.note(format!("explain {name}|{}|{client}", r#type));
+        let silent = name.starts_with("bad");
+        let explained = Explained {
+            data_plane: "host/7".to_owned(),
+            step: "refused".to_owned(),
+            because: "no upstream is configured".to_owned(),
+            // REFUSED, and nothing else.
+            reply: vec![0, 1, 0x81, 5, 0, 0, 0, 0, 0, 0, 0, 0],
+            micros: 12,
+            failed: if silent { "it does not answer".to_owned() } else { String::new() },
+        };
+        Ok(Response::new(ExplainReply { explained: vec![explained] }))
     }
 
     async fn cluster_status(&self, _: Request<StatusRequest>) -> Result<Response<Document>, Status> {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test, in its helpers too")]
 
 mod adblock;
+mod cache;
 mod cluster;
 mod commands;
 mod dig;
