@@ -8,7 +8,7 @@ mod install;
 mod transfer;
 
 pub use commands::Commands;
-pub use install::{Installer, Told};
+pub use install::Installer;
 #[cfg(test)]
 pub(crate) use transfer::Content;
 pub(crate) use transfer::Whole;
