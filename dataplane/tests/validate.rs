@@ -194,6 +194,7 @@ async fn each_answer_is_what_its_zones_make_of_it() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 
     messages_that_were_changed_on_the_way_are_bogus(&world, &validator).await;
+    no_bit_can_be_changed_so_that_other_data_is_secure(&world, &validator).await;
     what_is_known_of_zones_is_not_asked_again(&world, &validator).await;
     what_cannot_be_told_is_bogus_if_the_rules_are_strict(&world).await;
     trust_may_begin_at_a_ds_record_or_below_the_root(&world).await;
@@ -234,8 +235,38 @@ async fn messages_that_were_changed_on_the_way_are_bogus(world: &World, validato
     for (what, name, kind, message, code) in table {
         let bogus = world.judge(validator, name, kind, &message.to_vec().expect("a message")).await;
         let bogus = bogus.expect_err(what);
-        println!("{what}: {} {bogus}", bogus.code);
         assert_eq!(bogus.code, code, "{what}: {bogus}");
+    }
+}
+
+async fn no_bit_can_be_changed_so_that_other_data_is_secure(world: &World, validator: &Validator) {
+    let questions =
+        [("www.secure.test", A), ("far.secure.test", A), ("x.wild.secure.test", A), ("missing.hashed.test", A)];
+    for (name, kind) in questions {
+        let octets = world.ask(wanted(name, kind)).await.expect("a reply");
+        let original = Message::from_vec(&octets).expect("a message");
+        let signed = |record: &&Record| record.record_type() != Kind::RRSIG;
+        let said = |message: &Message| message.answers.iter().filter(signed).count();
+        let mut secure = 0;
+        for bit in 0..octets.len() * 8 {
+            let mut changed = octets.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            let unreachable = |_| async { Err::<Vec<u8>, _>(Failure::Silence) };
+            let verdict = validator.validate(&wanted(name, kind), &changed, now(), unreachable).await;
+            if !matches!(verdict, Ok(verdict) if verdict.security == Security::Secure) {
+                continue;
+            }
+            secure += 1;
+            let message = Message::from_vec(&changed).expect("what is secure can be read");
+            assert_eq!(message.metadata.response_code, original.metadata.response_code, "{name}, bit {bit}");
+            assert!(said(&message) >= said(&original), "{name}, bit {bit}: {message}");
+            for record in message.answers.iter().filter(signed) {
+                let mut all = original.answers.iter().chain(&original.authorities);
+                let known = all.any(|other| other.name == record.name && other.data == record.data);
+                assert!(known, "{name}, bit {bit}: {record}");
+            }
+        }
+        assert!(secure > 0, "{name}: TTLs, for one, may change");
     }
 }
 

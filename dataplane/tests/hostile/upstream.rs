@@ -36,7 +36,7 @@ pub(crate) fn check(input: &[u8]) {
     };
     let cache = Cache::default();
     cache.obey(Some(CacheRules { octets: 1 << 20, least_ttl: u32::from(choice >> 4), stale: 100, prefetch: true }));
-    let about = About { source: "one".into(), security: Security::Secure, now: NOW };
+    let about = About { source: "one".into(), security: Security::Secure, now: NOW, at_most: u32::MAX };
     let Ok(kept) = cache.insert(&wanted, message, &about) else { return };
     let transport = if choice & 4 == 0 { Transport::Udp } else { Transport::Tcp };
     let flags = 0x0100 | u16::from(wanted.checking_disabled) << 4;

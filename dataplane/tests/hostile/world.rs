@@ -89,7 +89,7 @@ pub(crate) fn resolving(mut snapshot: Snapshot) -> World {
     for (name, kind, message) in super::upstream::remembered() {
         for (dnssec_ok, checking_disabled) in [(false, false), (true, false), (false, true), (true, true)] {
             let wanted = Wanted { name: wire(name).into(), kind: T(kind), dnssec_ok, checking_disabled };
-            let about = About { source: "one".into(), security: Security::Secure, now: NOW };
+            let about = About { source: "one".into(), security: Security::Secure, now: NOW, at_most: u32::MAX };
             cache.insert(&wanted, &message, &about).expect("an answer");
         }
     }
