@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let started = now()?;
     for number in 0..names {
         let (wanted, message) = upstreams(&format!("host{number}.example.org"))?;
-        let about = About { source: "one".into(), security: Security::Unchecked, now: NOW };
+        let about = About { source: "one".into(), security: Security::Unchecked, at_most: u32::MAX, now: NOW };
         cache.insert(&wanted, &message, &about)?;
     }
     println!("{:<24} {:6.0} ns", "message remembered", since(started, names)?);
