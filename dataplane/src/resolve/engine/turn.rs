@@ -5,7 +5,7 @@ use super::{
     core::Core,
     failures::Failures,
     fetches::{Fetch, Fetches, Key},
-    lane::Lane,
+    lane::{Job, Lane},
     mail::{Desk, Mail},
     peers::{Peer, Peers},
     wheel::Wheel,
@@ -107,18 +107,12 @@ async fn run(setup: Setup) {
             () = at(next) => {}
             _ = housekeeping.tick() => core.borrow_mut().keep_house(),
         }
-        let mut waiting = jobs.drain(..).peekable();
-        loop {
-            let mut core = core.borrow_mut();
-            core.begin();
-            core.turn(&mut due);
-            waiting.by_ref().take(BURST).for_each(|job| core.take(job));
-            core.flush();
-            if waiting.peek().is_none() {
-                break;
-            }
-            drop(core);
+        let mut waiting = jobs.drain(..);
+        core.borrow_mut().burst(&mut waiting, &mut due);
+        while waiting.len() > 0 {
+            // What came back meanwhile is heard first.
             yield_now().await;
+            core.borrow_mut().burst(&mut waiting, &mut due);
         }
     }
 }
@@ -152,9 +146,13 @@ pub(super) fn attend(core: Weak<RefCell<Core>>, peer: &Rc<Peer>, port: &Rc<Port>
 }
 
 impl Core {
-    fn turn(&mut self, due: &mut Vec<Key>) {
+    /// Looks at what is due, and takes some jobs.
+    fn burst(&mut self, jobs: &mut impl Iterator<Item = Job>, due: &mut Vec<Key>) {
+        self.begin();
         self.wheel.turn(self.now, due);
         due.drain(..).for_each(|key| self.look_at(key));
+        jobs.take(BURST).for_each(|job| self.take(job));
+        self.flush();
     }
 
     fn keep_house(&mut self) {

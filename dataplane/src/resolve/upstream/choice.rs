@@ -46,7 +46,7 @@ pub fn order<S: PartialEq>(rows: Vec<Row<S>>, last_resort: Option<Candidate<S>>,
     ranked.extend(last_resort.map(|server| (if server.healthy { 2 } else { 5 }, server)));
     ranked.sort_by_key(|(tier, server)| (*tier, server.rtt));
     let first = ranked.iter().take_while(|(tier, _)| *tier == 0).count();
-    if first > 1 && random % EXPLORE == 0 {
+    if first > 1 && random.is_multiple_of(EXPLORE) {
         let other = 1 + (random / EXPLORE) as usize % (first - 1);
         ranked.swap(0, other);
     }
