@@ -36,70 +36,70 @@ use Is::{Bogus as Wrong, Insecure, Secure};
 /// Questions, and what validating their answers must come to (RFC 4035 §4.3; codes of RFC 8914 §4).
 const TABLE: &[(&str, RecordType, Is)] = &[
     // Data, in zones with NSEC and NSEC3, and with each algorithm.
-    ("www.secure.test", A, Secure),
-    ("mail.secure.test", MX, Secure),
-    ("www.hashed.test", A, Secure),
-    ("secure.test", DS, Secure),
-    ("secure.test", DNSKEY, Secure),
-    ("hashed.test", DNSKEY, Secure),
-    ("test", DS, Secure),
+    ("www.secure.tree", A, Secure),
+    ("mail.secure.tree", MX, Secure),
+    ("www.hashed.tree", A, Secure),
+    ("secure.tree", DS, Secure),
+    ("secure.tree", DNSKEY, Secure),
+    ("hashed.tree", DNSKEY, Secure),
+    ("tree", DS, Secure),
     (".", DNSKEY, Secure),
     (".", NS, Secure),
     // Aliases, within a zone and to others. A chain is as good as its worst part.
-    ("alias.secure.test", A, Secure),
-    ("far.secure.test", A, Secure),
-    ("leaves.secure.test", A, Insecure),
-    ("broken.secure.test", A, Wrong(6)),
-    ("nowhere.secure.test", A, Secure),
-    ("nodata.secure.test", AAAA, Secure),
-    ("www.moved.secure.test", A, Secure),
-    ("missing.moved.secure.test", A, Secure),
+    ("alias.secure.tree", A, Secure),
+    ("far.secure.tree", A, Secure),
+    ("leaves.secure.tree", A, Insecure),
+    ("broken.secure.tree", A, Wrong(6)),
+    ("nowhere.secure.tree", A, Secure),
+    ("nodata.secure.tree", AAAA, Secure),
+    ("www.moved.secure.tree", A, Secure),
+    ("missing.moved.secure.tree", A, Secure),
     // Wildcards, with the proof that nothing is closer.
-    ("x.wild.secure.test", A, Secure),
-    ("x.y.wild.secure.test", A, Secure),
-    ("x.wild.secure.test", AAAA, Secure),
-    ("x.wildalias.secure.test", A, Secure),
-    ("x.wild.hashed.test", A, Secure),
-    ("x.y.wild.hashed.test", A, Secure),
-    ("x.wild.hashed.test", AAAA, Secure),
+    ("x.wild.secure.tree", A, Secure),
+    ("x.y.wild.secure.tree", A, Secure),
+    ("x.wild.secure.tree", AAAA, Secure),
+    ("x.wildalias.secure.tree", A, Secure),
+    ("x.wild.hashed.tree", A, Secure),
+    ("x.y.wild.hashed.tree", A, Secure),
+    ("x.wild.hashed.tree", AAAA, Secure),
     // What is not there.
-    ("www.secure.test", AAAA, Secure),
-    ("www.secure.test", DS, Secure),
-    ("missing.secure.test", A, Secure),
-    ("deep.missing.secure.test", A, Secure),
-    ("between.secure.test", A, Secure),
-    ("www.hashed.test", AAAA, Secure),
-    ("missing.hashed.test", A, Secure),
-    ("deep.missing.hashed.test", A, Secure),
-    ("between.hashed.test", A, Secure),
-    ("down.below.hashed.test", A, Secure),
+    ("www.secure.tree", AAAA, Secure),
+    ("www.secure.tree", DS, Secure),
+    ("missing.secure.tree", A, Secure),
+    ("deep.missing.secure.tree", A, Secure),
+    ("between.secure.tree", A, Secure),
+    ("www.hashed.tree", AAAA, Secure),
+    ("missing.hashed.tree", A, Secure),
+    ("deep.missing.hashed.tree", A, Secure),
+    ("between.hashed.tree", A, Secure),
+    ("down.below.hashed.tree", A, Secure),
     ("no-such-tld", A, Secure),
-    ("unsigned.test", DS, Secure),
+    ("unsigned.tree", DS, Secure),
     // Zones that are not signed, and the one that might have such below it.
     ("www.plain", A, Insecure),
     ("missing.plain", A, Insecure),
-    ("www.unsigned.test", A, Insecure),
-    ("www.unsigned.test", AAAA, Insecure),
-    ("missing.unsigned.test", A, Insecure),
-    ("www.optout.test", A, Secure),
-    ("www.child.optout.test", A, Insecure),
-    ("missing.child.optout.test", A, Insecure),
-    ("child.optout.test", DS, Insecure),
-    ("missing.optout.test", A, Insecure),
-    ("www.costly.test", A, Secure),
-    ("missing.costly.test", A, Insecure),
+    ("www.unsigned.tree", A, Insecure),
+    ("www.unsigned.tree", AAAA, Insecure),
+    ("missing.unsigned.tree", A, Insecure),
+    ("www.optout.tree", A, Secure),
+    ("www.child.optout.tree", A, Insecure),
+    ("missing.child.optout.tree", A, Insecure),
+    ("child.optout.tree", DS, Insecure),
+    ("missing.optout.tree", A, Insecure),
+    ("www.costly.tree", A, Secure),
+    ("missing.costly.tree", A, Insecure),
     // Zones that are wrong.
-    ("www.past.test", A, Wrong(7)),
-    ("www.future.test", A, Wrong(8)),
-    ("www.altered.test", A, Wrong(6)),
-    ("fine.altered.test", A, Secure),
-    ("www.stripped.test", A, Wrong(9)),
-    ("missing.stripped.test", A, Wrong(9)),
-    ("www.otherkeys.test", A, Wrong(9)),
-    ("www.undenied.test", A, Secure),
-    ("missing.undenied.test", A, Wrong(12)),
-    ("www.undenied.test", AAAA, Wrong(12)),
-    ("x.wild.undenied.test", A, Wrong(12)),
+    ("www.past.tree", A, Wrong(7)),
+    ("www.future.tree", A, Wrong(8)),
+    ("www.altered.tree", A, Wrong(6)),
+    ("fine.altered.tree", A, Secure),
+    ("www.stripped.tree", A, Wrong(9)),
+    ("missing.stripped.tree", A, Wrong(9)),
+    ("www.otherkeys.tree", A, Wrong(9)),
+    ("www.undenied.tree", A, Secure),
+    ("missing.undenied.tree", A, Wrong(12)),
+    ("www.undenied.tree", AAAA, Wrong(12)),
+    ("x.wild.undenied.tree", A, Wrong(12)),
 ];
 
 /// The zones, a client of the resolver above them, and a validator that trusts their root.
@@ -202,20 +202,20 @@ async fn each_answer_is_what_its_zones_make_of_it() {
 
 async fn messages_that_were_changed_on_the_way_are_bogus(world: &World, validator: &Validator) {
     let unsigned = |records: &mut Vec<Record>| records.retain(|record| record.record_type() != Kind::RRSIG);
-    let mut bare = world.message("www.secure.test", A).await;
+    let mut bare = world.message("www.secure.tree", A).await;
     unsigned(&mut bare.answers);
-    let mut no_name = world.message("www.secure.test", AAAA).await;
+    let mut no_name = world.message("www.secure.tree", AAAA).await;
     no_name.metadata.response_code = ResponseCode::NXDomain;
-    let other_denial = world.message("missing.secure.test", A).await;
-    let other_hashed_denial = world.message("missing.hashed.test", A).await;
-    let mut emptied = world.message("www.secure.test", A).await;
+    let other_denial = world.message("missing.secure.tree", A).await;
+    let other_hashed_denial = world.message("missing.hashed.tree", A).await;
+    let mut emptied = world.message("www.secure.tree", A).await;
     emptied.answers.clear();
-    let mut borrowed = world.message("www.secure.test", A).await;
-    let name = world.message("www.hashed.test", A).await.answers[0].name.clone();
+    let mut borrowed = world.message("www.secure.tree", A).await;
+    let name = world.message("www.hashed.tree", A).await.answers[0].name.clone();
     borrowed.answers.iter_mut().for_each(|record| record.name = name.clone());
-    let mut expanded = world.message("x.wild.secure.test", A).await;
+    let mut expanded = world.message("x.wild.secure.tree", A).await;
     expanded.authorities.clear();
-    let mut many = world.message("www.secure.test", A).await;
+    let mut many = world.message("www.secure.tree", A).await;
     let one = many.answers[0].clone();
     many.answers.extend((0..100).map(|nth| {
         let mut record = one.clone();
@@ -223,14 +223,14 @@ async fn messages_that_were_changed_on_the_way_are_bogus(world: &World, validato
         record
     }));
     let table = [
-        ("a signature taken out", "www.secure.test", A, &bare, 10),
-        ("NODATA as NXDOMAIN", "www.secure.test", AAAA, &no_name, 12),
-        ("the denial of another name", "www.secure.test", A, &other_denial, 12),
-        ("the hashed denial of another name", "www.hashed.test", A, &other_hashed_denial, 12),
-        ("the answer taken out", "www.secure.test", A, &emptied, 12),
-        ("another zone's data", "www.hashed.test", A, &borrowed, 10),
-        ("a wildcard without proof", "x.wild.secure.test", A, &expanded, 12),
-        ("too much of it", "www.secure.test", A, &many, 6),
+        ("a signature taken out", "www.secure.tree", A, &bare, 10),
+        ("NODATA as NXDOMAIN", "www.secure.tree", AAAA, &no_name, 12),
+        ("the denial of another name", "www.secure.tree", A, &other_denial, 12),
+        ("the hashed denial of another name", "www.hashed.tree", A, &other_hashed_denial, 12),
+        ("the answer taken out", "www.secure.tree", A, &emptied, 12),
+        ("another zone's data", "www.hashed.tree", A, &borrowed, 10),
+        ("a wildcard without proof", "x.wild.secure.tree", A, &expanded, 12),
+        ("too much of it", "www.secure.tree", A, &many, 6),
     ];
     for (what, name, kind, message, code) in table {
         let bogus = world.judge(validator, name, kind, &message.to_vec().expect("a message")).await;
@@ -241,7 +241,7 @@ async fn messages_that_were_changed_on_the_way_are_bogus(world: &World, validato
 
 async fn no_bit_can_be_changed_so_that_other_data_is_secure(world: &World, validator: &Validator) {
     let questions =
-        [("www.secure.test", A), ("far.secure.test", A), ("x.wild.secure.test", A), ("missing.hashed.test", A)];
+        [("www.secure.tree", A), ("far.secure.tree", A), ("x.wild.secure.tree", A), ("missing.hashed.tree", A)];
     for (name, kind) in questions {
         let octets = world.ask(wanted(name, kind)).await.expect("a reply");
         let original = Message::from_vec(&octets).expect("a message");
@@ -272,7 +272,7 @@ async fn no_bit_can_be_changed_so_that_other_data_is_secure(world: &World, valid
 
 async fn what_is_known_of_zones_is_not_asked_again(world: &World, validator: &Validator) {
     let before = world.fetched.load(Relaxed);
-    for (name, kind) in [("www.hashed.test", A), ("x.wild.secure.test", A), ("www.unsigned.test", A)] {
+    for (name, kind) in [("www.hashed.tree", A), ("x.wild.secure.tree", A), ("www.unsigned.tree", A)] {
         world.is(validator, name, kind).await;
     }
     // Those that the questions themselves are.
@@ -280,11 +280,11 @@ async fn what_is_known_of_zones_is_not_asked_again(world: &World, validator: &Va
 }
 
 async fn what_cannot_be_told_is_bogus_if_the_rules_are_strict(world: &World) {
-    let message = world.ask(wanted("www.secure.test", A)).await.expect("a reply");
+    let message = world.ask(wanted("www.secure.tree", A)).await.expect("a reply");
     for strict in [true, false] {
         let validator = world.validator(strict).await;
         let unreachable = |_| async { Err::<Vec<u8>, _>(Failure::Silence) };
-        let verdict = validator.validate(&wanted("www.secure.test", A), &message, now(), unreachable).await;
+        let verdict = validator.validate(&wanted("www.secure.tree", A), &message, now(), unreachable).await;
         match verdict {
             Err(bogus) if strict => {
                 assert_eq!(bogus.code, 5);
@@ -294,25 +294,25 @@ async fn what_cannot_be_told_is_bogus_if_the_rules_are_strict(world: &World) {
             other => panic!("strict {strict}: {other:?}"),
         }
         // What failed is not remembered.
-        assert_eq!(world.is(&validator, "www.secure.test", A).await.0, Secure);
+        assert_eq!(world.is(&validator, "www.secure.tree", A).await.0, Secure);
     }
 }
 
 async fn trust_may_begin_at_a_ds_record_or_below_the_root(world: &World) {
-    for (zone, kind) in [("secure.test", DS), ("secure.test", DNSKEY)] {
+    for (zone, kind) in [("secure.tree", DS), ("secure.tree", DNSKEY)] {
         let anchors = world.anchors(zone, kind).await;
         assert!(!anchors.is_empty());
         let validator = Validator::new(&Validation { strict: true, anchors });
-        assert_eq!(world.is(&validator, "www.secure.test", A).await.0, Secure);
-        assert_eq!(world.is(&validator, "missing.secure.test", A).await.0, Secure);
-        assert_eq!(world.is(&validator, "www.hashed.test", A).await.0, Insecure, "nobody vouches for it");
-        assert_eq!(world.is(&validator, "far.secure.test", A).await.0, Insecure);
+        assert_eq!(world.is(&validator, "www.secure.tree", A).await.0, Secure);
+        assert_eq!(world.is(&validator, "missing.secure.tree", A).await.0, Secure);
+        assert_eq!(world.is(&validator, "www.hashed.tree", A).await.0, Insecure, "nobody vouches for it");
+        assert_eq!(world.is(&validator, "far.secure.tree", A).await.0, Insecure);
     }
-    let other = world.anchors("hashed.test", DS).await.into_iter();
+    let other = world.anchors("hashed.tree", DS).await.into_iter();
     let anchors =
-        other.map(|anchor| TrustAnchor { owner: Name::parse("secure.test").expect("a name"), ..anchor }).collect();
+        other.map(|anchor| TrustAnchor { owner: Name::parse("secure.tree").expect("a name"), ..anchor }).collect();
     let validator = Validator::new(&Validation { strict: true, anchors });
-    assert_eq!(world.is(&validator, "www.secure.test", A).await.0, Wrong(9));
+    assert_eq!(world.is(&validator, "www.secure.tree", A).await.0, Wrong(9));
     let built_in = Validator::new(&Validation { strict: true, anchors: Vec::new() });
-    assert_eq!(world.is(&built_in, "www.secure.test", A).await.0, Wrong(9), "our root is not the real one");
+    assert_eq!(world.is(&built_in, "www.secure.tree", A).await.0, Wrong(9), "our root is not the real one");
 }

@@ -31,7 +31,7 @@ impl Signed {
         let signed = Self { dir, ports, _authority: authority, _resolver: resolver };
         eventually("the resolver answers from the signed zones", PATIENCE, || {
             let reply =
-                Question::new("www.secure.test", "A").udp(signed.resolver()).map_err(|error| error.to_string())?;
+                Question::new("www.secure.tree", "A").udp(signed.resolver()).map_err(|error| error.to_string())?;
             if reply.answers().is_empty() { Err(format!("{:?}", reply.message)) } else { Ok(()) }
         });
         signed
@@ -73,7 +73,7 @@ fn resolve(dir: &Path, address: SocketAddr, authority: SocketAddr, zones: &[Stri
     let mut config = format!(
         "server:\n  directory: \"{0}\"\n  chroot: \"\"\n  username: \"\"\n  pidfile: \"\"\n  use-syslog: no\n  \
          interface: {1}\n  port: {2}\n  module-config: \"iterator\"\n  do-not-query-localhost: no\n  num-threads: 1\n  \
-         qname-minimisation: no\n  minimal-responses: no\n  local-zone: \"test.\" nodefault\n  \
+         qname-minimisation: no\n  minimal-responses: no\n  local-zone: \"tree.\" nodefault\n  \
          local-zone: \"invalid.\" nodefault\nremote-control:\n  control-enable: no\n",
         dir.display(),
         address.ip(),

@@ -42,29 +42,29 @@ const fn zone(name: &'static str, signing: Signing, records: &'static str) -> Zo
 /// Children before their parents, which need to know their keys.
 const ZONES: &[Zone] = &[
     zone(
-        "secure.test.",
+        "secure.tree.",
         Signing::Nsec,
         "
         www 300 A 192.0.2.1
         www 300 TXT \"Mixed Case\"
-        mail 300 MX 10 WWW.Secure.Test.
-        mail 300 MX 5 www.hashed.test.
+        mail 300 MX 10 WWW.Secure.Tree.
+        mail 300 MX 5 www.hashed.tree.
         alias 300 CNAME www
-        far 300 CNAME www.hashed.test.
+        far 300 CNAME www.hashed.tree.
         leaves 300 CNAME www.plain.
-        nowhere 300 CNAME missing.hashed.test.
-        nodata 300 CNAME www.hashed.test.
-        broken 300 CNAME www.altered.test.
+        nowhere 300 CNAME missing.hashed.tree.
+        nodata 300 CNAME www.hashed.tree.
+        broken 300 CNAME www.altered.tree.
         *.wild 300 A 192.0.2.2
         *.wildalias 300 CNAME www
-        moved 300 DNAME hashed.test.
+        moved 300 DNAME hashed.tree.
         a.between 300 A 192.0.2.3
     ",
     ),
     Zone {
         algorithm: "ED25519",
         ..zone(
-            "hashed.test.",
+            "hashed.tree.",
             Signing::Nsec3(5),
             "
         www 300 A 192.0.2.11
@@ -74,31 +74,31 @@ const ZONES: &[Zone] = &[
     ",
         )
     },
-    zone("costly.test.", Signing::Nsec3(100), "www 300 A 192.0.2.15\n"),
-    zone("child.optout.test.", Signing::No, "www 300 A 192.0.2.21\n"),
+    zone("costly.tree.", Signing::Nsec3(100), "www 300 A 192.0.2.15\n"),
+    zone("child.optout.tree.", Signing::No, "www 300 A 192.0.2.21\n"),
     zone(
-        "optout.test.",
+        "optout.tree.",
         Signing::OptOut,
         "
         www 300 A 192.0.2.22
-        child 300 NS ns.test.
+        child 300 NS ns.tree.
     ",
     ),
-    zone("unsigned.test.", Signing::No, "www 300 A 192.0.2.23\n"),
-    zone("past.test.", Signing::Past, "www 300 A 192.0.2.24\n"),
-    zone("future.test.", Signing::Future, "www 300 A 192.0.2.25\n"),
+    zone("unsigned.tree.", Signing::No, "www 300 A 192.0.2.23\n"),
+    zone("past.tree.", Signing::Past, "www 300 A 192.0.2.24\n"),
+    zone("future.tree.", Signing::Future, "www 300 A 192.0.2.25\n"),
     zone(
-        "altered.test.",
+        "altered.tree.",
         Signing::Altered,
         "
         www 300 A 192.0.2.26
         fine 300 A 192.0.2.126
     ",
     ),
-    zone("stripped.test.", Signing::Stripped, "www 300 A 192.0.2.27\n"),
-    zone("otherkeys.test.", Signing::OtherKeys, "www 300 A 192.0.2.28\n"),
+    zone("stripped.tree.", Signing::Stripped, "www 300 A 192.0.2.27\n"),
+    zone("otherkeys.tree.", Signing::OtherKeys, "www 300 A 192.0.2.28\n"),
     zone(
-        "undenied.test.",
+        "undenied.tree.",
         Signing::Undenied,
         "
         www 300 A 192.0.2.29
@@ -106,21 +106,21 @@ const ZONES: &[Zone] = &[
     ",
     ),
     zone(
-        "test.",
+        "tree.",
         Signing::Nsec,
         "
         ns 300 A 127.0.0.1
-        secure 300 NS ns.test.
-        hashed 300 NS ns.test.
-        costly 300 NS ns.test.
-        optout 300 NS ns.test.
-        unsigned 300 NS ns.test.
-        past 300 NS ns.test.
-        future 300 NS ns.test.
-        altered 300 NS ns.test.
-        stripped 300 NS ns.test.
-        otherkeys 300 NS ns.test.
-        undenied 300 NS ns.test.
+        secure 300 NS ns.tree.
+        hashed 300 NS ns.tree.
+        costly 300 NS ns.tree.
+        optout 300 NS ns.tree.
+        unsigned 300 NS ns.tree.
+        past 300 NS ns.tree.
+        future 300 NS ns.tree.
+        altered 300 NS ns.tree.
+        stripped 300 NS ns.tree.
+        otherkeys 300 NS ns.tree.
+        undenied 300 NS ns.tree.
     ",
     ),
     zone("plain.", Signing::No, "www 300 A 192.0.2.31\n"),
@@ -130,9 +130,9 @@ const ZONES: &[Zone] = &[
             ".",
             Signing::Nsec,
             "
-        test. 300 NS ns.test.
-        ns.test. 300 A 127.0.0.1
-        plain. 300 NS ns.test.
+        tree. 300 NS ns.tree.
+        ns.tree. 300 A 127.0.0.1
+        plain. 300 NS ns.tree.
     ",
         )
     },
@@ -147,7 +147,7 @@ pub(super) fn file(zone: &str) -> String {
 pub(super) fn make(dir: &Path) -> Vec<String> {
     for zone in ZONES {
         let head =
-            format!("$ORIGIN {0}\n@ 300 SOA ns.test. host.test. 1 3600 600 86400 60\n@ 300 NS ns.test.\n", zone.name);
+            format!("$ORIGIN {0}\n@ 300 SOA ns.tree. host.tree. 1 3600 600 86400 60\n@ 300 NS ns.tree.\n", zone.name);
         let text = zone.records.lines().map(str::trim).collect::<Vec<_>>().join("\n");
         let plain = format!("{}plain", zone.name);
         fs::write(dir.join(&plain), format!("{head}{text}\n")).expect("the temporary folder is writable");
