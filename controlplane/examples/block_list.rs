@@ -1,9 +1,10 @@
-//! How long it takes to read and merge two block lists, and how large the maps are.
+//! How long it takes to read and merge two block lists, and how large the table is.
 //!
 //! `cargo run --release --example block_list [NAMES]`: so many names in all (two million), half of them on both lists. Names
 //! look like those of real lists: most below some company, with words, digits and hyphens.
 
 use dnsplane_cluster::block_list::merge_texts;
+use dnsplane_proto::block_list::Table;
 use std::{error::Error, fmt::Write as _, io::Write as _, time::Instant};
 
 const WORDS: [&str; 32] = [
@@ -59,18 +60,24 @@ fn main() -> Result<(), Box<dyn Error>> {
             writeln!(other, "||{name}^")?;
         }
     }
+    let used = processor_time()?;
+    let (merged, [read, merge]) = merge_texts(&[("one", one.as_bytes()), ("other", other.as_bytes())])?;
+    let used = processor_time()? - used;
     let begun = Instant::now();
-    let merged = merge_texts(&[("one", one.as_bytes()), ("other", other.as_bytes())])?;
-    let took = begun.elapsed();
-    let kept = fst::Map::new(&merged.blocked)?.len();
+    let table = Table::new(merged.blocked, merged.combinations.len())?;
+    let checked = begun.elapsed();
+    let kept = table.len();
     let text = (one.len() + other.len()) as f64 / 1e6;
     writeln!(
         std::io::stdout(),
-        "{names} names, {text:.0} MB of text: {:.2} s, map of {kept} names, {:.1} MB ({:.1} octets a name); peak of the process {} MB, of \
+        "{names} names, {text:.0} MB of text: {:.2} s reading, {:.2} s merging ({used:.2} s of processors), \
+         {:.0} ms checking; table of {kept} names, {:.1} MB ({:.1} octets a name); peak of the process {} MB, of \
          which the text is {text:.0}",
-        took.as_secs_f64(),
-        merged.blocked.len() as f64 / 1e6,
-        merged.blocked.len() as f64 / kept as f64,
+        read.as_secs_f64(),
+        merge.as_secs_f64(),
+        checked.as_secs_f64() * 1e3,
+        table.octets() as f64 / 1e6,
+        table.octets() as f64 / kept as f64,
         peak()? / 1000,
     )?;
     Ok(())
@@ -107,6 +114,14 @@ impl Random {
         self.0 ^= self.0 >> 27;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % end
     }
+}
+
+/// Seconds that threads of this process have had (`proc(5)`; 100 ticks a second).
+fn processor_time() -> Result<f64, Box<dyn Error>> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let after_name = stat.rsplit_once(')').ok_or("no name")?.1;
+    let ticks: Result<Vec<u64>, _> = after_name.split_whitespace().skip(11).take(2).map(str::parse).collect();
+    Ok(ticks?.iter().sum::<u64>() as f64 / 100.0)
 }
 
 /// The most memory that this process had, kB (`proc(5)`).

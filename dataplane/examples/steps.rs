@@ -11,9 +11,9 @@ use dnsplane_dns::{
 };
 use dnsplane_proto::{
     CacheRules, Generation, Name, RecordData, RecordSet, RecordType, Server, Upstream, Upstreams, Way,
-    block_list::{Scope, key, value},
+    block_list::{HashKey, Packed, Packing, Scope, value},
 };
-use std::{collections::BTreeMap, env, error::Error, fs, hint::black_box, sync::Arc};
+use std::{env, error::Error, fs, hint::black_box, sync::Arc};
 
 const NOW: u32 = 1_600_000_000;
 const ROUNDS: usize = 5;
@@ -95,15 +95,12 @@ fn snapshot(names: usize) -> Result<Snapshot, Box<dyn Error>> {
     let server = Server { name: "one".to_owned(), address: "192.0.2.53:53".parse()?, way: Way::Udp };
     let upstreams = vec![Upstream { server, domains: vec![], fallback: None }];
     snapshot.upstreams = Arc::new(Upstreams { upstreams, ..Upstreams::default() });
-    let listed: Result<BTreeMap<_, _>, _> = (0..names)
-        .map(|number| format!("ads{number}.example.com"))
-        .chain(["ads.example".to_owned()])
-        .map(|name| Name::parse(&name).map(|name| (key(name.as_wire()), value(Scope::Whole, 0))))
-        .collect();
-    let map = |names: BTreeMap<Vec<u8>, u64>| -> Result<bytes::Bytes, fst::Error> {
-        Ok(fst::Map::from_iter(names)?.into_fst().into_inner().into())
-    };
-    let list = BlockList::new(map(listed?)?, map(BTreeMap::new())?, vec!["list".into()], vec![vec![0]])?;
+    let key = HashKey(*b"any will do here");
+    let mut listed = Packing::new(key, names as usize + 1);
+    for name in (0..names).map(|number| format!("ads{number}.example.com")).chain(["ads.example".to_owned()]) {
+        listed.push(Name::parse(&name)?.as_wire(), value(Scope::Whole, 0));
+    }
+    let list = BlockList::new(key, listed.finish(), Packed::default(), vec!["list".into()], vec![vec![0]])?;
     snapshot.block_list = Some(Arc::new(list));
     Ok(snapshot)
 }

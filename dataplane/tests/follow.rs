@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dnsplane_dns::{Options, run};
 use dnsplane_proto::{
-    Generation, Limits, Name, RecordData, RecordSet, RecordType, Settings,
+    Generation, Limits, Name, RecordData, RecordSet, RecordType, Settings, block_list,
     pb::feed::{
         self as pb,
         feed_server::{Feed, FeedServer},
@@ -412,14 +412,16 @@ async fn addresses_come_and_go_and_a_failure_is_told_and_healed() {
 
 /// A block list in two parts, of this name and what is below it.
 fn block_list(name: &str) -> Vec<Bytes> {
-    let key = dnsplane_proto::block_list::key(Name::parse(name).expect("a name").as_wire());
-    let value = dnsplane_proto::block_list::value(dnsplane_proto::block_list::Scope::Whole, 0);
-    let map = fst::Map::from_iter([(key, value)]).expect("in order").into_fst().into_inner();
+    let mut packing = block_list::Packing::new(block_list::HashKey::default(), 1);
+    packing.push(Name::parse(name).expect("a name").as_wire(), block_list::value(block_list::Scope::Whole, 0));
+    let table = packing.finish();
+    let depths = table.depths.to_le_bytes().to_vec().into();
     let list = pb::BlockList {
         sources: vec!["a list".to_owned()],
         combinations: vec![pb::Combination { sources: vec![0] }],
-        blocked: map.into(),
-        allowed: Bytes::new(),
+        blocked: Some(pb::NameTable { hashes: table.hashes, values: table.values, depths }),
+        allowed: None,
+        key: vec![0; 16].into(),
     };
     let mut first = Bytes::from(list.encode_to_vec());
     let second = first.split_off(first.len() / 2);
@@ -486,12 +488,13 @@ async fn upstreams_and_block_lists_are_served_kept_and_refused_without_ado() {
     // What makes no sense is refused; what was served is served on, and nobody asks for it again by himself.
     let nonsense = pb::Server { address: "nowhere".to_owned(), ..pb::Server::default() };
     let nonsense = pb::Upstreams { last_resort: Some(nonsense), ..pb::Upstreams::default() }.encode_to_vec().into();
-    let no_map = pb::BlockList { blocked: Bytes::from_static(b"no map"), ..pb::BlockList::default() };
-    let no_map: Bytes = no_map.encode_to_vec().into();
+    let no_table = pb::NameTable { hashes: Bytes::from_static(b"no table"), ..pb::NameTable::default() };
+    let no_list = pb::BlockList { blocked: Some(no_table), ..pb::BlockList::default() };
+    let no_list: Bytes = no_list.encode_to_vec().into();
     for (resource, generation, from, body) in [
         (pb::Resource::Upstreams, at(1), None, nonsense),
-        (pb::Resource::BlockList, at(2), None, no_map.clone()),
-        (pb::Resource::BlockList, at(2), Some(at(2)), no_map),
+        (pb::Resource::BlockList, at(2), None, no_list.clone()),
+        (pb::Resource::BlockList, at(2), Some(at(2)), no_list),
     ] {
         connection.transfer(resource, at(3), from, &[body], 1).await;
         let outcome = connection.outcome().await;

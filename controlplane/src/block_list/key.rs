@@ -1,8 +1,9 @@
-//! Names as lists write them → keys of maps, and back.
+//! Names as lists write them → keys, and back.
 //!
-//! A key is a name with its labels turned round, each with its length in front ([`dnsplane_proto::block_list`]). Among
-//! ourselves `*.example.com` keeps its star as the last label of the key: nothing that a name may hold sorts before it, so
-//! that a star follows its own name and precedes whatever else is below.
+//! A key is a name with its labels turned round, the root's side first, each with its length in front: `ads.example.` is
+//! `\x07example\x03ads`. So in order, what is below a name follows it. `*.example.com` keeps its star as the last label of
+//! the key: nothing that a name may hold sorts before it, so that a star follows its own name and precedes whatever else is
+//! below.
 
 use dnsplane_proto::{
     block_list::Scope,
@@ -48,9 +49,22 @@ pub(super) fn write(name: &[u8], scope: Scope, key: &mut Vec<u8>) -> Result<(), 
     if key.len() < MAX_NAME { Ok(()) } else { Err(NotAName::Malformed) }
 }
 
-/// The key as it is in a map, and the scope that goes with it.
+/// The key of the name without its star, and the scope that goes with it.
 pub(super) fn split(key: &[u8]) -> (&[u8], Scope) {
     key.strip_suffix(STAR).map_or((key, Scope::Whole), |name| (name, Scope::Below))
+}
+
+/// Writes the name that has this key, in wire form, into `wire`, whatever that held.
+pub(super) fn wire(key: &[u8], wire: &mut Vec<u8>) {
+    wire.clear();
+    wire.resize(key.len() + 1, 0);
+    let (mut at, mut end) = (0, key.len());
+    while let Some(length) = key.get(at) {
+        let label = &key[at..key.len().min(at + 1 + usize::from(*length))];
+        wire[end - label.len()..end].copy_from_slice(label);
+        at += label.len();
+        end -= label.len();
+    }
 }
 
 /// The keys that cover a name, those nearest to the root first: each of its ancestors, with a star too, and itself.
@@ -125,6 +139,15 @@ mod tests {
         let longest = format!("{label}.{label}.{label}.{}", "x".repeat(61));
         assert_eq!(key(&longest, Scope::Whole).map(|key| key.len()), Ok(254), "255 octets with the root label");
         assert!(key(&format!("{longest}x"), Scope::Whole).is_err());
+    }
+
+    #[test]
+    fn a_key_becomes_the_name_that_it_was() {
+        let mut name = vec![1, 2, 3];
+        for text in ["zip", "ads.example", "a.bc.def"] {
+            wire(&key(text, Scope::Whole).unwrap(), &mut name);
+            assert_eq!(name, dnsplane_proto::Name::parse(text).unwrap().as_wire(), "{text}");
+        }
     }
 
     #[test]

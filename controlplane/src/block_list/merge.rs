@@ -1,6 +1,6 @@
-//! Several lists → one map of what is blocked and one of what is let through, with who says so.
+//! Several lists → one table of what is blocked and one of what is let through, with who says so.
 //!
-//! Lists are in order already, so merging reads all of them side by side. A name below another one of the same map is left
+//! Lists are in order already, so merging reads all of them side by side. A name below another one of the same table is left
 //! out: looking up starts at the root and ends at the first that covers the name, so it would never be met. What lists say
 //! of it is still known here.
 
@@ -8,17 +8,19 @@ use super::{
     key,
     names::{Cursor, Names},
 };
-use bytes::Bytes;
-use dnsplane_proto::block_list::value;
+use dnsplane_proto::block_list::{HashKey, Packed, Packing, value};
+use sha2::{Digest, Sha256};
 use std::{collections::HashMap, sync::Arc};
 
-/// All lists in the form that data planes look names up in: [`dnsplane_proto::block_list`] says how the maps are made.
+/// All lists in the form that data planes look names up in: [`dnsplane_proto::block_list`] says how the tables are made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Merged {
-    /// Names that are blocked, an `fst` map.
-    pub blocked: Bytes,
-    /// Names that are let through whatever blocks them, an `fst` map.
-    pub allowed: Bytes,
+    /// What hashes of names are made with.
+    pub key: HashKey,
+    /// Names that are blocked.
+    pub blocked: Packed,
+    /// Names that are let through whatever blocks them.
+    pub allowed: Packed,
     /// The lists, by number.
     pub sources: Vec<Arc<str>>,
     /// Lists that say the same of some names.
@@ -34,16 +36,33 @@ pub(super) struct Part {
 }
 
 /// Merges lists. The number is how many names are on a list other than the first.
-pub(super) fn merge(parts: &[Part]) -> Result<(Merged, usize), fst::Error> {
+pub(super) fn merge(parts: &[Part]) -> (Merged, usize) {
     let mut combinations = Combinations::default();
-    let (blocked, listed) = map(Union::of(parts.iter().map(|part| &*part.blocked)), &mut combinations)?;
-    let (allowed, _) = map(Union::of(parts.iter().map(|part| &*part.allowed)), &mut combinations)?;
+    let key = hash_key(parts);
+    let (blocked, listed) = table(key, parts.iter().map(|part| &*part.blocked), &mut combinations);
+    let (allowed, _) = table(key, parts.iter().map(|part| &*part.allowed), &mut combinations);
     let sources = parts.iter().map(|part| part.source.clone()).collect();
-    Ok((Merged { blocked, allowed, sources, combinations: combinations.list }, listed))
+    (Merged { key, blocked, allowed, sources, combinations: combinations.list }, listed)
 }
 
-fn map(mut names: Union<'_>, combinations: &mut Combinations) -> Result<(Bytes, usize), fst::Error> {
-    let mut map = fst::MapBuilder::memory();
+/// Another one for other lists, so that nobody can know beforehand which hash a name will have; the same for the same, so
+/// that a merge that changes nothing is no news to data planes.
+fn hash_key(parts: &[Part]) -> HashKey {
+    let mut sha = Sha256::new();
+    for names in parts.iter().flat_map(|part| [&part.blocked, &part.allowed]) {
+        sha.update(names.octets());
+    }
+    HashKey(sha.finalize().first_chunk().copied().unwrap_or_default())
+}
+
+fn table<'a>(
+    key: HashKey,
+    sets: impl Iterator<Item = &'a Names> + Clone,
+    combinations: &mut Combinations,
+) -> (Packed, usize) {
+    let mut packing = Packing::new(key, sets.clone().map(Names::len).max().unwrap_or_default());
+    let mut names = Union::of(sets);
+    let mut wire = Vec::new();
     let mut cover: Option<Vec<u8>> = None;
     let mut listed = 0;
     while names.advance() {
@@ -52,13 +71,14 @@ fn map(mut names: Union<'_>, combinations: &mut Combinations) -> Result<(Bytes, 
         if cover.as_ref().is_some_and(|cover| name.starts_with(cover)) {
             continue;
         }
-        map.insert(name, value(scope, combinations.number(&names.sources)))?;
+        key::wire(name, &mut wire);
+        packing.push(&wire, value(scope, combinations.number(&names.sources)));
         // A star does not cover its own name, which comes before it.
         let cover = cover.get_or_insert_default();
         cover.clear();
         cover.extend_from_slice(name);
     }
-    Ok((map.into_inner()?.into(), listed))
+    (packing.finish(), listed)
 }
 
 /// Several sets read side by side, in order.
@@ -130,17 +150,17 @@ impl Combinations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dnsplane_proto::block_list::{self, Scope};
+    use dnsplane_proto::Name;
+    use dnsplane_proto::block_list::{Scope, Table};
     use proptest::prelude::*;
     use std::collections::HashSet;
 
     /// What a look-up along the name meets first: how many labels it has, and who says so. As data planes do it.
-    fn look_up(merged: &Merged, map: &Bytes, name: &[&str]) -> Option<(usize, Vec<u32>)> {
-        let map = fst::Map::new(map.clone()).unwrap();
-        for depth in 1..=name.len() {
-            let mut key = Vec::new();
-            key::write(name[name.len() - depth..].join(".").as_bytes(), Scope::Whole, &mut key).unwrap();
-            if let Some((scope, combination)) = map.get(&key).and_then(block_list::read)
+    fn look_up(merged: &Merged, table: &Packed, name: &[&str]) -> Option<(usize, Vec<u32>)> {
+        let table = Table::new(table.clone(), merged.combinations.len()).unwrap();
+        for depth in (1..=name.len()).filter(|depth| table.has_depth(*depth)) {
+            let name_here = Name::parse(&name[name.len() - depth..].join(".")).unwrap();
+            if let Some((scope, combination)) = table.get(merged.key.hash(name_here.as_wire()))
                 && scope.covers(depth == name.len())
             {
                 return Some((depth, merged.combinations[combination as usize].clone()));
@@ -193,7 +213,7 @@ mod tests {
             let parts: Vec<_> = blocked.iter().zip(&allowed).map(|(blocked, allowed)| {
                 Part { source: "list".into(), blocked: names(blocked), allowed: names(allowed) }
             }).collect();
-            let (merged, listed) = merge(&parts).unwrap();
+            let (merged, listed) = merge(&parts);
             let on_lists: HashSet<_> = blocked.iter().skip(1).flatten().collect();
             prop_assert_eq!(listed, on_lists.len());
             let allowed = &allowed[..parts.len()];
@@ -206,8 +226,17 @@ mod tests {
     }
 
     #[test]
-    fn no_lists_are_two_empty_maps() {
-        let (merged, _) = merge(&[]).unwrap();
-        assert!(fst::Map::new(merged.blocked).unwrap().is_empty() && fst::Map::new(merged.allowed).unwrap().is_empty());
+    fn no_lists_are_two_empty_tables() {
+        let (merged, _) = merge(&[]);
+        assert_eq!((merged.blocked, merged.allowed), (Packed::default(), Packed::default()));
+    }
+
+    #[test]
+    fn the_same_lists_become_the_same_and_other_lists_get_another_key() {
+        let part =
+            |name: &str| [Part { source: "list".into(), blocked: names(&[name.to_owned()]), allowed: names(&[]) }];
+        let (one, again, other) = (merge(&part("a.b")).0, merge(&part("a.b")).0, merge(&part("a.c")).0);
+        assert_eq!(one, again);
+        assert_ne!(one.key, other.key);
     }
 }

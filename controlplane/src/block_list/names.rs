@@ -20,6 +20,11 @@ impl Names {
         self.len
     }
 
+    /// All that it consists of; the same for the same keys.
+    pub(super) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
     /// All keys, in order.
     pub(super) fn cursor(&self) -> Cursor<'_> {
         Cursor { rest: &self.octets, key: Vec::new() }

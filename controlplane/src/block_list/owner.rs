@@ -76,7 +76,7 @@ pub(super) struct Owner {
 
 struct Merging {
     begun: Instant,
-    task: JoinHandle<Result<(Merged, usize), fst::Error>>,
+    task: JoinHandle<(Merged, usize)>,
 }
 
 impl Owner {
@@ -257,7 +257,8 @@ impl Owner {
 
     fn take(&mut self, (begun, (merged, listed)): (Instant, (Merged, usize))) {
         self.listed = listed;
-        let octets = merged.blocked.len() + merged.allowed.len();
+        let octets: usize =
+            [&merged.blocked, &merged.allowed].iter().map(|one| one.hashes.len() + one.values.len()).sum();
         let news = self.merged.send_if_modified(|now| {
             let new = now.as_deref() != Some(&merged);
             if new {
@@ -277,5 +278,5 @@ async fn finished(merging: &mut Option<Merging>) -> anyhow::Result<(Instant, (Me
     let Some(Merging { begun, task }) = merging else { return std::future::pending().await };
     let (begun, merged) = (*begun, task.await);
     *merging = None;
-    Ok((begun, merged??))
+    Ok((begun, merged?))
 }

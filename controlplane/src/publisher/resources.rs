@@ -3,7 +3,7 @@
 
 use crate::{block_list::Merged, blocking::beside};
 use bytes::Bytes;
-use dnsplane_proto::{Generation, MAX_PART, Settings, Upstreams, pb::feed as pb};
+use dnsplane_proto::{Generation, MAX_PART, Settings, Upstreams, block_list::Packed, pb::feed as pb};
 use prost::{
     Message,
     encoding::{WireType, encode_key, encode_varint},
@@ -62,16 +62,19 @@ impl Numbered {
         Self::of(&[pb::Upstreams::from(upstreams).encode_to_vec().into()])
     }
 
-    /// The maps are many megabytes: they are cut where they lie. Protobuf fields may come in any order, one after the other.
+    /// The tables are many megabytes: they are cut where they lie. Protobuf fields may come in any order, one after the other.
     fn block_list(merged: &Merged) -> Self {
         let combinations = merged.combinations.iter().map(|sources| pb::Combination { sources: sources.clone() });
         let small = pb::BlockList {
             sources: merged.sources.iter().map(ToString::to_string).collect(),
             combinations: combinations.collect(),
+            key: if merged.blocked.hashes.is_empty() { Bytes::new() } else { merged.key.0.to_vec().into() },
             ..pb::BlockList::default()
         };
-        let (blocked, allowed) = (field(3, &merged.blocked), field(4, &merged.allowed));
-        Self::of(&[small.encode_to_vec().into(), blocked, merged.blocked.clone(), allowed, merged.allowed.clone()])
+        let mut pieces = vec![small.encode_to_vec().into()];
+        pieces.extend(table(3, &merged.blocked));
+        pieces.extend(table(4, &merged.allowed));
+        Self::of(&pieces)
     }
 
     /// The pieces in a row are one message.
@@ -95,13 +98,28 @@ impl Numbered {
     }
 }
 
+/// The pieces of a field that is a table: none if that has no names.
+fn table(number: u32, table: &Packed) -> Vec<Bytes> {
+    if table.hashes.is_empty() {
+        return Vec::new();
+    }
+    let depths = Bytes::copy_from_slice(&table.depths.to_le_bytes());
+    let inner = [(1, &table.hashes), (2, &table.values), (3, &depths)];
+    let mut pieces: Vec<_> = inner.into_iter().flat_map(|(number, of)| [field(number, of), of.clone()]).collect();
+    let octets = pieces.iter().map(Bytes::len).sum();
+    pieces.insert(0, head(number, octets));
+    pieces
+}
+
 /// What stands before the octets of a field.
 fn field(number: u32, octets: &Bytes) -> Bytes {
+    if octets.is_empty() { Bytes::new() } else { head(number, octets.len()) }
+}
+
+fn head(number: u32, octets: usize) -> Bytes {
     let mut head = Vec::new();
-    if !octets.is_empty() {
-        encode_key(number, WireType::LengthDelimited, &mut head);
-        encode_varint(octets.len() as u64, &mut head);
-    }
+    encode_key(number, WireType::LengthDelimited, &mut head);
+    encode_varint(octets as u64, &mut head);
     head.into()
 }
 
@@ -139,12 +157,18 @@ fn follow<T: Clone + Send + Sync + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dnsplane_proto::block_list::HashKey;
 
     #[test]
     fn a_block_list_in_parts_is_one_message() {
         let merged = Merged {
-            blocked: (0..3 * MAX_PART + 5).map(|at| at as u8).collect(),
-            allowed: Bytes::from_static(b"allowed"),
+            key: HashKey([7; 16]),
+            blocked: Packed {
+                hashes: (0..3 * MAX_PART + 5).map(|at| at as u8).collect(),
+                values: Bytes::from_static(b"values"),
+                depths: 6,
+            },
+            allowed: Packed { hashes: Bytes::from_static(b"allowed"), values: Bytes::from_static(b"more"), depths: 0 },
             sources: vec!["one".into(), "two".into()],
             combinations: vec![vec![0], vec![0, 1]],
         };
@@ -153,7 +177,12 @@ mod tests {
         let whole = numbered.parts.concat();
         assert_eq!((numbered.octets, &numbered.end.sha256[..]), (whole.len() as u64, &Sha256::digest(&whole)[..]));
         let read = pb::BlockList::decode(&whole[..]).unwrap();
-        assert_eq!((read.blocked, read.allowed), (merged.blocked.clone(), merged.allowed.clone()));
+        for (read, table) in [(read.blocked, &merged.blocked), (read.allowed, &merged.allowed)] {
+            let read = read.unwrap();
+            assert_eq!((read.hashes, read.values), (table.hashes.clone(), table.values.clone()));
+            assert_eq!(read.depths, table.depths.to_le_bytes()[..]);
+        }
+        assert_eq!(read.key, merged.key.0[..]);
         assert_eq!(read.sources, ["one", "two"]);
         assert_eq!(read.combinations.iter().map(|one| one.sources.clone()).collect::<Vec<_>>(), merged.combinations);
         assert_eq!(Numbered::block_list(&merged).generation, numbered.generation, "the same content, the same number");

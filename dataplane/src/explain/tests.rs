@@ -14,10 +14,10 @@ use crate::{
 };
 use dnsplane_proto::{
     CacheRules, Generation, RecordData, RecordSet, Server, Upstream, Upstreams, Way,
-    block_list::{Scope, key, value},
+    block_list::{HashKey, Packing, Scope, value},
 };
 use hickory_proto::rr::RecordType as Kind;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 const NOW: u32 = 1_600_000_000;
 
@@ -58,14 +58,20 @@ fn snapshot() -> Snapshot {
         ],
         ..Upstreams::default()
     });
-    let map = |names: &[(&str, u32)]| -> bytes::Bytes {
-        let sorted: BTreeMap<_, _> =
-            names.iter().map(|(name, lists)| (key(&wire(name)), value(Scope::Whole, *lists))).collect();
-        fst::Map::from_iter(sorted).expect("in order").into_fst().into_inner().into()
+    let hash_key = HashKey::default();
+    let table = |name: &str, lists: u32| {
+        let mut packing = Packing::new(hash_key, 1);
+        packing.push(&wire(name), value(Scope::Whole, lists));
+        packing.finish()
     };
     let sources = ["hosts.txt", "https://lists.example/ads", "own"].map(Arc::from).to_vec();
-    let list =
-        BlockList::new(map(&[("ads.example", 0)]), map(&[("good.ads.example", 1)]), sources, vec![vec![0, 1], vec![2]]);
+    let list = BlockList::new(
+        hash_key,
+        table("ads.example", 0),
+        table("good.ads.example", 1),
+        sources,
+        vec![vec![0, 1], vec![2]],
+    );
     snapshot.block_list = Some(Arc::new(list.expect("sound")));
     snapshot
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use dnsplane_proto::{
-    Name, block_list,
+    Name,
     pb::feed::{self as pb, command, reply},
 };
 use prost::Message;
@@ -86,7 +86,7 @@ impl Commands {
         let below = below.map_or(&[0][..], Name::as_wire);
         let (mut answers, all) = self.engine.cache().list(below, most);
         // Names of one parent stand together.
-        answers.sort_by_cached_key(|answer| (block_list::key(answer.asked().name), answer.asked().kind.0));
+        answers.sort_by_cached_key(|answer| (root_first(answer.asked().name), answer.asked().kind.0));
         let now = crate::listen::now();
         let mut octets = 0;
         let entries = answers.iter().map(|answer| entry(answer, now)).take_while(|entry| {
@@ -167,4 +167,10 @@ fn report(state: UpstreamState) -> pb::UpstreamReport {
         failures: state.failures,
         spoofed: state.spoofed,
     }
+}
+
+/// The labels of a name, the root's side first.
+fn root_first(name: &[u8]) -> Vec<u8> {
+    let starts: Vec<_> = crate::wire_name::suffixes(name).collect();
+    starts.windows(2).rev().flat_map(|label| &name[label[0]..label[1]]).copied().collect()
 }

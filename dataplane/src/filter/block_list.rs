@@ -1,15 +1,23 @@
 //! Names that lists block, looked up where they lie.
 
-use dnsplane_proto::block_list::{self, Scope};
-use fst::raw::Fst;
+use crate::wire_name::{MAX_LABELS, suffixes};
+use dnsplane_proto::block_list::{BadTable, HashKey, Packed, Table};
 use std::{fmt, sync::Arc};
 
-/// What is wrong with maps that came over the feed.
+/// What is wrong with lists that came over the feed.
 #[derive(Debug, thiserror::Error)]
 pub enum BadList {
-    /// The octets are no map.
-    #[error("a map of names cannot be read")]
-    Map(#[from] fst::Error),
+    /// The octets are no table.
+    #[error("a table of names cannot be read")]
+    Table(#[from] BadTable),
+    /// The key of hashes has another length than 16, or the depths of a table have.
+    #[error("the {what} of a block list has {octets} octets, not 16")]
+    Length {
+        /// `hash key` or `depths`.
+        what: &'static str,
+        /// How many there are.
+        octets: usize,
+    },
     /// A combination names a list that there is not.
     #[error("a combination names list {0}, which there is not")]
     Source(u32),
@@ -17,8 +25,9 @@ pub enum BadList {
 
 /// All lists, merged.
 pub struct BlockList {
-    blocked: Fst<bytes::Bytes>,
-    allowed: Fst<bytes::Bytes>,
+    key: HashKey,
+    blocked: Table,
+    allowed: Table,
     sources: Vec<Arc<str>>,
     combinations: Vec<Vec<u32>>,
 }
@@ -32,10 +41,11 @@ pub struct Blocked {
 }
 
 impl BlockList {
-    /// From the parts of the message. No octets at all are a map without names.
+    /// From the parts of the message.
     pub fn new(
-        blocked: bytes::Bytes,
-        allowed: bytes::Bytes,
+        key: HashKey,
+        blocked: Packed,
+        allowed: Packed,
         sources: Vec<Arc<str>>,
         combinations: Vec<Vec<u32>>,
     ) -> Result<Self, BadList> {
@@ -43,23 +53,25 @@ impl BlockList {
         if let Some(source) = strange {
             return Err(BadList::Source(*source));
         }
-        Ok(Self { blocked: map(blocked)?, allowed: map(allowed)?, sources, combinations })
+        let table = |packed| Table::new(packed, combinations.len());
+        let (blocked, allowed) = (table(blocked)?, table(allowed)?);
+        Ok(Self { key, blocked, allowed, sources, combinations })
     }
 
     /// Whether lists block this name, given in lower-case wire form. An allowed name is not blocked, whatever blocks it.
     pub fn find(&self, name: &[u8]) -> Option<Blocked> {
-        let blocked = walk(&self.blocked, name)?;
-        if walk(&self.allowed, name).is_some() { None } else { Some(blocked) }
+        let blocked = self.nearest(&self.blocked, name)?;
+        if self.nearest(&self.allowed, name).is_some() { None } else { Some(blocked) }
     }
 
     /// Which lists would block this name, if none allowed it.
     pub fn listed(&self, name: &[u8]) -> Option<Blocked> {
-        walk(&self.blocked, name)
+        self.nearest(&self.blocked, name)
     }
 
     /// Which list allows this name that others may block.
     pub fn allowed(&self, name: &[u8]) -> Option<Blocked> {
-        walk(&self.allowed, name)
+        self.nearest(&self.allowed, name)
     }
 
     /// The lists that say so.
@@ -68,9 +80,28 @@ impl BlockList {
         combination.iter().filter_map(|source| self.sources.get(*source as usize))
     }
 
+    /// The entry nearest to the root that covers the name.
+    fn nearest(&self, table: &Table, name: &[u8]) -> Option<Blocked> {
+        if table.is_empty() {
+            return None;
+        }
+        let mut starts = [0_u8; MAX_LABELS + 1];
+        let mut count = 0;
+        for (start, at) in starts.iter_mut().zip(suffixes(name)) {
+            *start = at as u8;
+            count += 1;
+        }
+        // The root, which has no label, is the last of them.
+        let from_the_root = starts[..count].iter().rev().map(|at| usize::from(*at));
+        from_the_root.enumerate().filter(|(labels, _)| table.has_depth(*labels)).find_map(|(_, at)| {
+            let (scope, combination) = table.get(self.key.hash(&name[at..]))?;
+            scope.covers(at == 0).then_some(Blocked { at, combination })
+        })
+    }
+
     /// Octets that it takes, and how many names block and allow.
     pub fn size(&self) -> (usize, usize, usize) {
-        (self.blocked.as_bytes().len() + self.allowed.as_bytes().len(), self.blocked.len(), self.allowed.len())
+        (self.blocked.octets() + self.allowed.octets(), self.blocked.len(), self.allowed.len())
     }
 }
 
@@ -80,56 +111,23 @@ impl fmt::Debug for BlockList {
     }
 }
 
-fn map(octets: bytes::Bytes) -> Result<Fst<bytes::Bytes>, fst::Error> {
-    let octets = if octets.is_empty() { fst::Map::default().into_fst().into_inner().into() } else { octets };
-    Fst::new(octets)
-}
-
-/// The entry nearest to the root that covers the name.
-fn walk(map: &Fst<bytes::Bytes>, name: &[u8]) -> Option<Blocked> {
-    if map.is_empty() {
-        return None;
-    }
-    let mut starts = [0_u8; crate::wire_name::MAX_LABELS];
-    let mut labels = 0;
-    for at in crate::wire_name::suffixes(name).take(starts.len()) {
-        if name[at] > 0 {
-            starts[labels] = at as u8;
-            labels += 1;
-        }
-    }
-    let (mut node, mut output) = (map.root(), 0_u64);
-    for at in starts[..labels].iter().rev().map(|at| usize::from(*at)) {
-        for octet in &name[at..=at + usize::from(name[at])] {
-            let transition = node.transition(node.find_input(*octet)?);
-            output += transition.out.value();
-            node = map.node(transition.addr);
-        }
-        if node.is_final()
-            && let Some((scope, combination)) = block_list::read(output + node.final_output().value())
-            && Scope::covers(scope, at == 0)
-        {
-            return Some(Blocked { at, combination });
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use dnsplane_proto::{
         Name,
-        block_list::{key, value},
+        block_list::{Packing, Scope, value},
     };
-    use std::collections::BTreeMap;
+    use proptest::prelude::*;
 
-    fn map(names: &[(&str, Scope, u32)]) -> bytes::Bytes {
-        let entry = |(name, scope, combination): &(&str, Scope, u32)| {
-            (key(Name::parse(name).expect("a name").as_wire()), value(*scope, *combination))
-        };
-        let sorted: BTreeMap<_, _> = names.iter().map(entry).collect();
-        fst::Map::from_iter(sorted).expect("in order").into_fst().into_inner().into()
+    const KEY: HashKey = HashKey(*b"sixteen octets..");
+
+    fn table<N: AsRef<str>>(names: &[(N, Scope, u32)]) -> Packed {
+        let mut packing = Packing::new(KEY, names.len());
+        for (name, scope, combination) in names {
+            packing.push(Name::parse(name.as_ref()).expect("a name").as_wire(), value(*scope, *combination));
+        }
+        packing.finish()
     }
 
     #[test]
@@ -137,7 +135,7 @@ mod tests {
         let blocked = [("ads.test", Scope::Whole, 0), ("wild.test", Scope::Below, 1), ("x.ads.test", Scope::Whole, 2)];
         let allowed = [("good.ads.test", Scope::Whole, 0), ("deep.wild.test", Scope::Below, 0)];
         let sources = ["one", "two"].map(Arc::from).to_vec();
-        let list = BlockList::new(map(&blocked), map(&allowed), sources, vec![vec![0], vec![1], vec![0, 1]]);
+        let list = BlockList::new(KEY, table(&blocked), table(&allowed), sources, vec![vec![0], vec![1], vec![0, 1]]);
         let list = list.expect("sound");
         let found = |name: &str| {
             let name = Name::parse(name).expect("a name");
@@ -156,9 +154,41 @@ mod tests {
 
     #[test]
     fn a_list_that_makes_no_sense_is_refused() {
-        assert!(BlockList::new(bytes::Bytes::from_static(b"x"), map(&[]), vec![], vec![]).is_err());
-        assert!(BlockList::new(map(&[]), map(&[]), vec![], vec![vec![0]]).is_err());
-        let none = BlockList::new(bytes::Bytes::new(), bytes::Bytes::new(), vec![], vec![]).expect("no names");
-        assert_eq!((none.find(b"\x04test\x00"), none.size().1), (None, 0));
+        let none = Packed::default;
+        let bad =
+            |packed: Packed, combinations| BlockList::new(KEY, packed, none(), vec!["one".into()], combinations).err();
+        let one = table(&[("ads.test", Scope::Whole, 0)]);
+        let cut = Packed { hashes: one.hashes.slice(..7), ..one.clone() };
+        assert!(matches!(bad(cut, vec![vec![0]]), Some(BadList::Table(BadTable::Length { .. }))));
+        assert!(matches!(bad(one.clone(), vec![]), Some(BadList::Table(BadTable::Value(0)))));
+        assert!(matches!(bad(one.clone(), vec![vec![1]]), Some(BadList::Source(1))));
+        assert!(bad(one, vec![vec![0]]).is_none());
+        let empty = BlockList::new(KEY, none(), none(), vec![], vec![]).expect("no names");
+        assert_eq!((empty.find(b"\x04test\x00"), empty.size()), (None, (0, 0, 0)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_the_listed_name_nearest_to_the_root(
+            listed in prop::collection::vec(("([ab]|cc)(\\.([ab]|cc)){0,4}", any::<bool>()), 0..30),
+            asked in prop::collection::vec("([ab]|cc)(\\.([ab]|cc)){0,6}", 1..60),
+        ) {
+            let entry = |(name, whole): &(String, bool)| {
+                (name.clone(), if *whole { Scope::Whole } else { Scope::Below }, 0)
+            };
+            let entries: Vec<_> = listed.iter().map(entry).collect();
+            let list = BlockList::new(KEY, table(&entries), Packed::default(), vec!["one".into()], vec![vec![0]]).unwrap();
+            for asked in &asked {
+                let labels: Vec<_> = asked.split('.').collect();
+                let has = |name: &str, whole| listed.iter().any(|(listed, is)| listed == name && *is == whole);
+                let at = (0..labels.len()).rev().find(|first| {
+                    let name = labels[*first..].join(".");
+                    has(&name, true) || *first > 0 && has(&name, false)
+                });
+                let octets = at.map(|first| labels[..first].iter().map(|label| label.len() + 1).sum::<usize>());
+                let found = list.find(Name::parse(asked).unwrap().as_wire());
+                prop_assert_eq!(found.map(|found| found.at), octets, "{}", asked);
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     snapshot::Rules,
 };
 use bytes::Bytes;
-use dnsplane_proto::{Name, RecordData, RecordSet, RecordType, pb::feed as pb};
+use dnsplane_proto::{Name, RecordData, RecordSet, RecordType, block_list, pb::feed as pb};
 use prost::Message;
 use std::sync::Arc;
 
@@ -165,14 +165,16 @@ fn messages() -> [(Whole, Vec<u8>, &'static str); 3] {
         ..pb::Server::default()
     };
     let upstreams = pb::Upstreams { last_resort: Some(server), ..pb::Upstreams::default() };
-    let key = dnsplane_proto::block_list::key(b"\x03ads\x04test\x00");
-    let value = dnsplane_proto::block_list::value(dnsplane_proto::block_list::Scope::Whole, 0);
-    let map = fst::Map::from_iter([(key, value)]).unwrap().into_fst().into_inner();
+    let mut packing = block_list::Packing::new(block_list::HashKey::default(), 1);
+    packing.push(b"\x03ads\x04test\x00", block_list::value(block_list::Scope::Whole, 0));
+    let table = packing.finish();
+    let depths = table.depths.to_le_bytes().to_vec().into();
     let block_list = pb::BlockList {
         sources: vec!["a list".to_owned()],
         combinations: vec![pb::Combination { sources: vec![0] }],
-        blocked: map.into(),
-        allowed: Bytes::new(),
+        blocked: Some(pb::NameTable { hashes: table.hashes, values: table.values, depths }),
+        allowed: None,
+        key: vec![0; 16].into(),
     };
     [
         (Whole::Settings, settings.encode_to_vec(), "1400"),

@@ -7,12 +7,9 @@ use dnsplane_dns::{
 };
 use dnsplane_proto::{
     CacheRules, Generation, Name, RecordData, RecordSet, RecordType as T, Server, Upstream, Upstreams, Way,
-    block_list::{Scope, key, value},
+    block_list::{HashKey, Packing, Scope, value},
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 /// The time of all questions; cookies are made and judged by it.
 pub(crate) const NOW: u32 = 1_600_000_000;
@@ -77,12 +74,15 @@ pub(crate) fn resolving(mut snapshot: Snapshot) -> World {
     let corp = vec![Name::from_wire(&wire("corp.test")).expect("a name")];
     let upstreams = [vec![], corp].map(|domains| Upstream { server: server.clone(), domains, fallback: None });
     snapshot.upstreams = Arc::new(Upstreams { upstreams: upstreams.into(), ..Upstreams::default() });
-    let map = |names: &[(&str, Scope)]| -> bytes::Bytes {
-        let sorted: BTreeMap<_, _> = names.iter().map(|(name, scope)| (key(&wire(name)), value(*scope, 0))).collect();
-        fst::Map::from_iter(sorted).expect("in order").into_fst().into_inner().into()
+    let hash_key = HashKey::default();
+    let table = |names: &[(&str, Scope)]| {
+        let mut packing = Packing::new(hash_key, names.len());
+        names.iter().for_each(|(name, scope)| packing.push(&wire(name), value(*scope, 0)));
+        packing.finish()
     };
-    let blocked = map(&[("ads.example", Scope::Whole), ("wild.example", Scope::Below)]);
-    let list = BlockList::new(blocked, map(&[("good.ads.example", Scope::Whole)]), vec!["list".into()], vec![vec![0]]);
+    let blocked = table(&[("ads.example", Scope::Whole), ("wild.example", Scope::Below)]);
+    let allowed = table(&[("good.ads.example", Scope::Whole)]);
+    let list = BlockList::new(hash_key, blocked, allowed, vec!["list".into()], vec![vec![0]]);
     snapshot.block_list = Some(Arc::new(list.expect("sound")));
     let cache = Cache::default();
     cache.obey(Some(CacheRules { octets: 8 << 20, least_ttl: 0, stale: 10_000, prefetch: true }));

@@ -14,9 +14,9 @@ use crate::{
 };
 use dnsplane_proto::{
     CacheRules, Limits, QueryLimit, Server, Upstream, Upstreams, Way,
-    block_list::{Scope, key, value},
+    block_list::{HashKey, Packed, Packing, Scope, value},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 pub(super) const NOW: u32 = 1_600_000_000;
 
@@ -26,10 +26,10 @@ pub(super) struct World {
     pub(super) cache: Cache,
 }
 
-fn map(names: &[(&str, Scope)]) -> bytes::Bytes {
-    let sorted: BTreeMap<_, _> =
-        names.iter().map(|(text, scope)| (key(name(text).as_wire()), value(*scope, 0))).collect();
-    fst::Map::from_iter(sorted).expect("in order").into_fst().into_inner().into()
+fn table(names: &[(&str, Scope)]) -> Packed {
+    let mut packing = Packing::new(HashKey::default(), names.len());
+    names.iter().for_each(|(text, scope)| packing.push(name(text).as_wire(), value(*scope, 0)));
+    packing.finish()
 }
 
 pub(super) fn world(rules: Rules) -> World {
@@ -46,8 +46,9 @@ pub(super) fn world(rules: Rules) -> World {
     });
     let blocked = [("ads.example", Scope::Whole), ("wild.example", Scope::Below), ("ads.lab.test", Scope::Whole)];
     let list = BlockList::new(
-        map(&blocked),
-        map(&[("good.ads.example", Scope::Whole)]),
+        HashKey::default(),
+        table(&blocked),
+        table(&[("good.ads.example", Scope::Whole)]),
         vec!["hosts.txt".into()],
         vec![vec![0]],
     );

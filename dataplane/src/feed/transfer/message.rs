@@ -1,9 +1,13 @@
 //! Resources that are one message each, in as many parts as it takes.
 
 use super::Refusal;
-use crate::filter::BlockList;
+use crate::filter::{BadList, BlockList};
 use bytes::Bytes;
-use dnsplane_proto::{Generation, Settings, Upstreams, pb::feed as pb};
+use dnsplane_proto::{
+    Generation, Settings, Upstreams,
+    block_list::{HashKey, Packed},
+    pb::feed as pb,
+};
 use prost::Message;
 use std::sync::Arc;
 use tracing::info;
@@ -130,11 +134,26 @@ impl Gathering {
 }
 
 fn block_list(wire: pb::BlockList) -> Result<Option<Arc<BlockList>>, Refusal> {
-    if wire.blocked.is_empty() {
+    let blocked = table(wire.blocked)?;
+    if blocked.hashes.is_empty() {
         return Ok(None);
     }
     let sources = wire.sources.into_iter().map(Arc::from).collect();
     let combinations = wire.combinations.into_iter().map(|combination| combination.sources).collect();
-    let list = BlockList::new(wire.blocked, wire.allowed, sources, combinations)?;
-    Ok(Some(Arc::new(list)).filter(|list| list.size().1 > 0))
+    let key = HashKey(sixteen("hash key", &wire.key)?);
+    let list = BlockList::new(key, blocked, table(wire.allowed)?, sources, combinations)?;
+    Ok(Some(Arc::new(list)))
+}
+
+fn table(wire: Option<pb::NameTable>) -> Result<Packed, BadList> {
+    let wire = wire.unwrap_or_default();
+    if wire == pb::NameTable::default() {
+        return Ok(Packed::default());
+    }
+    let depths = u128::from_le_bytes(sixteen("depths", &wire.depths)?);
+    Ok(Packed { hashes: wire.hashes, values: wire.values, depths })
+}
+
+fn sixteen(what: &'static str, octets: &[u8]) -> Result<[u8; 16], BadList> {
+    octets.try_into().map_err(|_| BadList::Length { what, octets: octets.len() })
 }
