@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn suggestions_are_whole_lines_from_the_command_tree() {
-        assert_eq!(suggested("", "c"), ["cluster"]);
+        assert_eq!(suggested("", "cl"), ["cluster"]);
         let commands = ["status", "pull", "join", "peer", "push", "conflicts", "restore"];
         assert_eq!(suggested("", "cluster "), commands.map(|name| format!("cluster {name}")));
         assert_eq!(suggested("cluster", "peer "), ["peer add", "peer remove", "peer set-role"]);
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(suggested("server", "s"), ["status", "set", "save", "server"]);
         assert_eq!(suggested("", "record re"), ["record remove"]);
         assert_eq!(suggested("record", "a"), ["add", "adblock"]);
-        assert_eq!(suggested("record", "c"), ["check", "cluster"]);
+        assert_eq!(suggested("record", "c"), ["check", "cache", "cluster"]);
         assert_eq!(suggested("record", "add lab --t"), ["add lab --ttl"]);
         assert_eq!(suggested("dns", "add 192.0.2.1 --tr"), ["add 192.0.2.1 --transport"]);
         assert_eq!(

@@ -40,6 +40,8 @@ use tokio::sync::watch;
 const MOST_ROUNDS: u32 = 8;
 /// Questions that leave together, at most.
 const FULL_POST: usize = 64;
+/// The name that all others are below.
+const ROOT: &[u8] = &[0];
 
 /// The thread's share.
 pub(super) struct Core {
@@ -85,8 +87,14 @@ impl Core {
     pub(super) fn obey(&mut self) {
         let settings = self.settings.borrow_and_update().clone();
         self.failures_allowed = super::failures(settings.as_ref());
-        self.resolving = Rc::new(settings.map(|settings| settings.resolving.clone()).unwrap_or_default());
+        let resolving = Rc::new(settings.map(|settings| settings.resolving.clone()).unwrap_or_default());
+        // What one way of validating let through may be bogus by another.
+        let judged_otherwise = resolving.validation != self.resolving.validation;
+        self.resolving = resolving;
         self.validator = self.resolving.validation.as_ref().map(|rules| self.court.under(rules));
+        if judged_otherwise {
+            self.desk.cache.flush(ROOT, true);
+        }
         if self.is_first {
             self.desk.cache.obey(self.resolving.cache);
         }
