@@ -96,7 +96,7 @@ fn snapshot(names: usize) -> Result<Snapshot, Box<dyn Error>> {
     let upstreams = vec![Upstream { server, domains: vec![], fallback: None }];
     snapshot.upstreams = Arc::new(Upstreams { upstreams, ..Upstreams::default() });
     let key = HashKey(*b"any will do here");
-    let mut listed = Packing::new(key, names as usize + 1);
+    let mut listed = Packing::new(key, names + 1);
     for name in (0..names).map(|number| format!("ads{number}.example.com")).chain(["ads.example".to_owned()]) {
         listed.push(Name::parse(&name)?.as_wire(), value(Scope::Whole, 0));
     }

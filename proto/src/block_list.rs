@@ -3,7 +3,7 @@
 //!
 //! A table holds no names, but a hash of each, in order, and what lists say of it: twelve octets whatever the name. So a
 //! table is made by sorting numbers, and a name is found by looking where its hash would be. Two names with the same hash
-//! would be taken for one; among ten million names, some name of a client's meets that by chance once in 2^40 queries, and
+//! would be taken for one; among ten million names, a hash that is looked up meets that by chance once in 2^40 times, and
 //! nobody can look for one beforehand without the [`HashKey`], which other lists make another.
 //!
 //! A value is a [`Scope`] in its lowest two bits, and above them the number of a combination of lists.
