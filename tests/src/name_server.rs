@@ -1,6 +1,6 @@
 //! A name server that says what it is told to, over UDP and TCP, and counts what it is asked.
 
-use crate::dns::with_length;
+use crate::{dns::with_length, ports::both_kinds};
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{Name, RData, Record, rdata::SRV},
@@ -53,7 +53,7 @@ struct Shared {
 impl NameServer {
     /// Starts on a port that is free for UDP and TCP.
     pub fn start(says: Says) -> Self {
-        let (udp, tcp) = sockets();
+        let (udp, tcp) = both_kinds(TICK);
         let address = udp.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared { says: Mutex::new(says), asked: Mutex::default(), stop: AtomicBool::new(false) });
         let (for_udp, for_tcp) = (Arc::clone(&shared), Arc::clone(&shared));
@@ -117,19 +117,6 @@ impl Shared {
     fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
-}
-
-/// One port for both.
-fn sockets() -> (UdpSocket, TcpListener) {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().expect("a bound socket has an address")) {
-            udp.set_read_timeout(Some(TICK)).expect("a read timeout above zero can be set");
-            tcp.set_nonblocking(true).expect("a listener need not block");
-            return (udp, tcp);
-        }
-    }
-    panic!("no port is free for both UDP and TCP");
 }
 
 fn serve_udp(socket: &UdpSocket, shared: &Shared) {

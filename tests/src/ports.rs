@@ -8,6 +8,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     process,
     sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
 };
 
 /// First port that is handed out.
@@ -58,6 +59,19 @@ impl Ports {
     fn at(&self, offset: u16) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.base + offset).into()
     }
+}
+
+/// Sockets on one port that is free for UDP and TCP: the first waits so long for a datagram, the second for no connection.
+pub(crate) fn both_kinds(tick: Duration) -> (UdpSocket, TcpListener) {
+    for _ in 0..100 {
+        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().expect("a bound socket has an address")) {
+            udp.set_read_timeout(Some(tick)).expect("a read timeout above zero can be set");
+            tcp.set_nonblocking(true).expect("a listener need not block");
+            return (udp, tcp);
+        }
+    }
+    panic!("no port is free for both UDP and TCP");
 }
 
 /// Whether nobody has this port, for UDP or for TCP.

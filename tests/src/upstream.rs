@@ -1,6 +1,7 @@
 //! An upstream server that answers as its script says: late, now and then, wrong, or not at all. Messages are written
 //! octet by octet, so that they can be wrong in any way.
 
+use crate::ports::both_kinds;
 use std::{
     collections::HashMap,
     io::{self, Read, Write},
@@ -104,7 +105,7 @@ struct Shared {
 impl Upstream {
     /// Starts on a port that is free for UDP and TCP.
     pub fn start(script: Script) -> Self {
-        let (udp, tcp) = sockets();
+        let (udp, tcp) = both_kinds(TICK);
         let address = udp.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared {
             script: Mutex::new(script),
@@ -238,19 +239,6 @@ fn wire(name: &str) -> Vec<u8> {
     wire.push(0);
     wire.make_ascii_lowercase();
     wire
-}
-
-/// One port for both.
-fn sockets() -> (UdpSocket, TcpListener) {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        if let Ok(udp) = UdpSocket::bind(tcp.local_addr().expect("a bound socket has an address")) {
-            udp.set_read_timeout(Some(TICK)).expect("a read timeout above zero can be set");
-            tcp.set_nonblocking(true).expect("a listener need not block");
-            return (udp, tcp);
-        }
-    }
-    panic!("no port is free for both UDP and TCP");
 }
 
 fn serve_datagrams(socket: &UdpSocket, shared: &Shared) {

@@ -2,7 +2,7 @@
 //! each of them, no limits, and one server to forward to.
 
 use crate::servers::{
-    others::{at, folder, server},
+    others::{at, folder, nsd_command, nsd_config, server},
     server::{Knock, Server},
     zone::{APEX, Zone, dotted, write_lines},
 };
@@ -170,39 +170,6 @@ getPool(''):setCache(cache)
 fn dnsdist_command(config: &Path) -> Command {
     let mut command = Command::new("dnsdist");
     command.args(["--supervised", "--disable-syslog", "-C"]).arg(config);
-    command
-}
-
-fn nsd_config(address: String, dir: &Path, processes: usize, more: &str) -> String {
-    format!(
-        "server:
-  ip-address: {address}
-{more}  server-count: {processes}
-  reuseport: yes
-  username: \"\"
-  zonesdir: \"{dir}\"
-  xfrdir: \"{dir}\"
-  database: \"\"
-  pidfile: \"\"
-  xfrdfile: \"{dir}/xfrd.state\"
-  zonelistfile: \"{dir}/zones.list\"
-  rrl-ratelimit: 0
-  rrl-whitelist-ratelimit: 0
-  minimal-responses: yes
-  tcp-count: 1000
-remote-control:
-  control-enable: no
-zone:
-  name: {APEX}
-  zonefile: zone
-",
-        dir = dir.display(),
-    )
-}
-
-fn nsd_command(config: &Path) -> Command {
-    let mut command = Command::new("nsd");
-    command.arg("-d").arg("-c").arg(config);
     command
 }
 

@@ -14,36 +14,8 @@ use tempfile::TempDir;
 /// NSD: a process for each core.
 pub(crate) fn nsd(zone: Zone, cores: usize) -> Server {
     let (dir, ports) = home(zone);
-    let config = format!(
-        "server:
-  ip-address: {address}
-  server-count: {cores}
-  reuseport: yes
-  username: \"\"
-  zonesdir: \"{dir}\"
-  xfrdir: \"{dir}\"
-  database: \"\"
-  pidfile: \"\"
-  xfrdfile: \"{dir}/xfrd.state\"
-  zonelistfile: \"{dir}/zones.list\"
-  rrl-ratelimit: 0
-  rrl-whitelist-ratelimit: 0
-  minimal-responses: yes
-  tcp-count: 1000
-remote-control:
-  control-enable: no
-zone:
-  name: {APEX}
-  zonefile: zone
-",
-        address = at(ports.dns()),
-        dir = dir.path().display(),
-    );
-    server("NSD", dir, ports, &config, |config| {
-        let mut command = Command::new("nsd");
-        command.arg("-d").arg("-c").arg(config);
-        command
-    })
+    let config = nsd_config(at(ports.dns()), dir.path(), cores, "");
+    server("NSD", dir, ports, &config, nsd_command)
 }
 
 /// Knot: UDP and TCP workers for each core.
@@ -123,6 +95,41 @@ pub(crate) fn floor(cores: usize) -> Server {
 
 pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new().prefix("dnsplane-bench-").tempdir().expect("a temporary folder")
+}
+
+/// What NSD is told: its address, its folder with the zone, how many processes, and what else there is to say.
+pub(crate) fn nsd_config(address: String, dir: &Path, processes: usize, more: &str) -> String {
+    format!(
+        "server:
+  ip-address: {address}
+{more}  server-count: {processes}
+  reuseport: yes
+  username: \"\"
+  zonesdir: \"{dir}\"
+  xfrdir: \"{dir}\"
+  database: \"\"
+  pidfile: \"\"
+  xfrdfile: \"{dir}/xfrd.state\"
+  zonelistfile: \"{dir}/zones.list\"
+  rrl-ratelimit: 0
+  rrl-whitelist-ratelimit: 0
+  minimal-responses: yes
+  tcp-count: 1000
+remote-control:
+  control-enable: no
+zone:
+  name: {APEX}
+  zonefile: zone
+",
+        dir = dir.display(),
+    )
+}
+
+/// NSD in the foreground.
+pub(crate) fn nsd_command(config: &Path) -> Command {
+    let mut command = Command::new("nsd");
+    command.arg("-d").arg("-c").arg(config);
+    command
 }
 
 fn home(zone: Zone) -> (TempDir, Ports) {
