@@ -56,13 +56,7 @@ impl Owner {
         let added = own.blocked.add(&keys).map_err(ListsError::refused)?;
         self.commit(own).await?;
         let mut messages = each(&keys, "blocked", added);
-        let standing = self.as_it_stands();
-        messages.extend(self.surprises(&standing, &keys, |said| !said.allowed_by.is_empty()).map(|(name, said)| {
-            format!(
-                "{name} is let through all the same: {} says {}",
-                said.allowed_by[0].source, said.allowed_by[0].entry
-            )
-        }));
+        messages.extend(self.let_through_all_the_same(&keys));
         Ok(messages)
     }
 
@@ -99,14 +93,19 @@ impl Owner {
         let removed = own.allowed.remove(&keys);
         self.commit(own).await?;
         let mut messages = each(&keys, "no longer let through by hand", removed);
-        let standing = self.as_it_stands();
-        messages.extend(self.surprises(&standing, &keys, |said| !said.allowed_by.is_empty()).map(|(name, said)| {
-            format!(
-                "{name} is let through all the same: {} says {}",
-                said.allowed_by[0].source, said.allowed_by[0].entry
-            )
-        }));
+        messages.extend(self.let_through_all_the_same(&keys));
         Ok(messages)
+    }
+
+    /// A sentence for each of the first few names that a list lets through, as things stand.
+    fn let_through_all_the_same(&self, keys: &[Vec<u8>]) -> Vec<String> {
+        let standing = self.as_it_stands();
+        let let_through = self.surprises(&standing, keys, |said| !said.allowed_by.is_empty());
+        let sentences = let_through.map(|(name, said)| {
+            let by = &said.allowed_by[0];
+            format!("{name} is let through all the same: {} says {}", by.source, by.entry)
+        });
+        sentences.collect()
     }
 
     /// What lists say of the first few names, where that is other than whoever changed them may expect.
