@@ -27,5 +27,6 @@ mod aside;
 mod blocking;
 mod hand_edits;
 mod run;
+mod stamp;
 
 pub use run::run;

@@ -5,7 +5,7 @@ use super::{
     names::Names,
     owner::Reply,
     parse::{Parsed, Why},
-    source::{Look, Stamp, Validators},
+    source::{Look, Validators},
 };
 use crate::{
     cluster::backoff::Backoff,
