@@ -10,6 +10,7 @@ mod faults;
 mod follower;
 mod note;
 mod standing;
+mod zone_folder;
 
 pub use document::DocumentError;
 pub(crate) use document::read as read_document;

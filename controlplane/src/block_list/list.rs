@@ -10,6 +10,7 @@ use super::{
 use crate::{
     cluster::backoff::Backoff,
     config::{ListEntry, ListPlace},
+    stamp::Stamp,
 };
 use std::{
     sync::Arc,

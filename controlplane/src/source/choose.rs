@@ -1,6 +1,6 @@
 //! From the configuration to the source that it asks for.
 
-use super::{Following, Read, Source, SourceError};
+use super::{Following, Read, Source, SourceError, zone_folder::ZoneFolder};
 use crate::{config::RecordsSource, hash::hex};
 use sha2::{Digest, Sha256};
 use std::{path::Path, time::Duration};
@@ -8,13 +8,23 @@ use std::{path::Path, time::Duration};
 impl Following {
     /// What to follow; `folder` is the store's, where sources may keep what they need.
     pub(crate) fn of(source: &RecordsSource, folder: &Path) -> Self {
-        let (chosen, _place) = (source.clone(), folder.to_owned());
+        let (chosen, place) = (source.clone(), folder.to_owned());
         Self {
             kind: source.kind(),
             identity: identity(source),
             refresh: refresh(source),
-            make: Box::new(move |_memory| Box::new(Unbuilt(chosen.to_string()))),
+            make: Box::new(move |_memory| make(chosen, &place)),
         }
+    }
+}
+
+fn make(source: RecordsSource, place: &Path) -> Box<dyn Source> {
+    let what = source.to_string();
+    match source {
+        RecordsSource::BindDir { folder, zones, watch, .. } => {
+            Box::new(ZoneFolder::new(what, folder, zones, watch, place))
+        }
+        _ => Box::new(Unbuilt(what)),
     }
 }
 

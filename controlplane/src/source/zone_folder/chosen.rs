@@ -38,15 +38,6 @@ pub(super) enum Zone {
     Perhaps(Option<Name>),
 }
 
-impl Zone {
-    pub(super) fn name(&self) -> Option<&Name> {
-        match self {
-            Self::Named(name) => Some(name),
-            Self::Perhaps(name) => name.as_ref(),
-        }
-    }
-}
-
 /// Looks which files there are. A folder without any is refused: whoever serves zones from it lost it.
 pub(super) fn choose(below: &Below, zones: &ZoneFiles, shown: &str) -> Result<Chosen, SourceError> {
     let chosen = match &zones.named_conf {
@@ -55,7 +46,9 @@ pub(super) fn choose(below: &Below, zones: &ZoneFiles, shown: &str) -> Result<Ch
     };
     if chosen.files.is_empty() {
         let why = match &zones.named_conf {
-            Some(conf) => format!("`{}` names no zone of the type primary with a file below the folder", conf.display()),
+            Some(conf) => {
+                format!("`{}` names no zone of the type primary with a file below the folder", conf.display())
+            }
             None => format!("no file there has a name like {}", patterns(&zones.include)),
         };
         return Err(SourceError(format!("there is no zone in {shown}: {why}")));
@@ -223,7 +216,8 @@ mod tests {
                     zone c.test { type master; file \"/etc/passwd\"; };";
         fs::write(place.path().join("named.conf"), conf).unwrap();
         let below = Below::new(place.path()).unwrap();
-        let chosen = |conf: &str| choose(&below, &ZoneFiles { include: Vec::new(), named_conf: Some(conf.into()) }, "here");
+        let chosen =
+            |conf: &str| choose(&below, &ZoneFiles { include: Vec::new(), named_conf: Some(conf.into()) }, "here");
         let found = chosen("named.conf").unwrap();
         let zones: Vec<_> = found.files.iter().map(|(path, zone)| (path.to_str().unwrap(), zone.clone())).collect();
         let named = |name| Zone::Named(Name::parse(name).unwrap());

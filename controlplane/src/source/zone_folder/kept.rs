@@ -23,7 +23,7 @@ pub(super) struct Kept {
 }
 
 /// A file and what it includes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Copy {
     /// What relative names lie below, at its first line.
     pub(super) origin: Option<Name>,
@@ -39,6 +39,8 @@ struct Head {
     origin: Option<String>,
     texts: Vec<(PathBuf, usize)>,
     includes: Vec<(PathBuf, String, usize)>,
+    /// CRC-32 of the texts: they are not waited for, and a power cut may leave holes.
+    crc: u32,
 }
 
 impl Kept {
@@ -51,6 +53,9 @@ impl Kept {
         let octets = fs::read(self.place(path)).ok()?;
         let end = octets.iter().take(MOST_HEAD).position(|octet| *octet == b'\n')?;
         let head: Head = serde_json::from_slice(&octets[..end]).ok()?;
+        if crc32fast::hash(&octets[end + 1..]) != head.crc {
+            return None;
+        }
         let (mut at, mut texts) = (end + 1, Vec::new());
         for (path, length) in head.texts {
             let range: Range<usize> = at..at.checked_add(length)?;
@@ -73,13 +78,17 @@ impl Kept {
             origin: copy.origin.as_ref().map(ToString::to_string),
             texts: copy.texts.iter().map(|(path, text)| (path.clone(), text.len())).collect(),
             includes: copy.includes.clone(),
+            crc: {
+                let mut crc = crc32fast::Hasher::new();
+                copy.texts.iter().for_each(|(_, text)| crc.update(text));
+                crc.finalize()
+            },
         };
         serde_json::to_writer(&mut file, &head)?;
         file.write_all(b"\n")?;
         for (_, text) in &copy.texts {
             file.write_all(text)?;
         }
-        file.as_file().sync_data()?;
         file.persist(&place).map_err(|error| error.error)?;
         Ok(())
     }
@@ -109,10 +118,6 @@ impl Copy {
     pub(super) fn main(&self) -> (&Path, &[u8]) {
         self.texts.first().map_or((Path::new(""), b""), |(path, text)| (path, text))
     }
-
-    pub(super) fn octets(&self) -> usize {
-        self.texts.iter().map(|(_, text)| text.len()).sum()
-    }
 }
 
 /// What it includes is what it included.
@@ -140,7 +145,7 @@ mod tests {
         let path = Path::new("a.db");
         kept("/z").save(path, &copy).unwrap();
         let found = kept("/z").load(path).unwrap();
-        assert_eq!((&found.origin, &found.texts, found.octets()), (&copy.origin, &copy.texts, 8));
+        assert_eq!(found, copy);
         assert_eq!((&found).include(path, "./b").unwrap().1, b"two");
         assert!((&found).include(path, "b").is_err());
         assert!(kept("/other").load(path).is_none(), "of another folder");
@@ -148,6 +153,9 @@ mod tests {
         let octets = fs::read(&file).unwrap();
         fs::write(&file, &octets[..octets.len() - 1]).unwrap();
         assert!(kept("/z").load(path).is_none(), "cut short");
+        let holes = [&octets[..octets.len() - 1], b"\0"].concat();
+        fs::write(&file, holes).unwrap();
+        assert!(kept("/z").load(path).is_none(), "with a hole");
         kept("/z").save(Path::new("b.db"), &copy).unwrap();
         kept("/z").only([PathBuf::from("b.db")].iter());
         assert_eq!(fs::read_dir(place.path().join("zones")).unwrap().count(), 1);

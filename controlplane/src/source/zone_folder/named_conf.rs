@@ -43,7 +43,8 @@ pub(super) type Include<'a> = &'a dyn Fn(&str) -> Result<(PathBuf, Vec<u8>), Str
 
 /// Reads a file and those that it includes.
 pub(super) fn read(file: &Path, text: &[u8], include: Include<'_>) -> Result<NamedConf, BadConf> {
-    let mut reading = Reading { include, open: vec![file.to_owned()], included: 0, octets: text.len(), found: NamedConf::default() };
+    let mut reading =
+        Reading { include, open: vec![file.to_owned()], included: 0, octets: text.len(), found: NamedConf::default() };
     reading.file(text)?;
     Ok(reading.found)
 }
@@ -77,12 +78,17 @@ impl Reading<'_> {
             match word(0) {
                 "include" => self.included(statement, word(1))?,
                 "options" if top => {
-                    let directory = statement.block.iter().find(|inner| inner.words.first().is_some_and(|first| first == "directory"));
+                    let directory = statement
+                        .block
+                        .iter()
+                        .find(|inner| inner.words.first().is_some_and(|first| first == "directory"));
                     let directory = directory.and_then(|inner| inner.words.get(1));
                     self.found.directory = directory.or(self.found.directory.as_ref()).cloned();
                 }
                 "view" if top => self.take(&statement.block, false)?,
-                "zone" if matches!(word(2).to_ascii_lowercase().as_str(), "" | "in") => self.zone(statement, word(1))?,
+                "zone" if matches!(word(2).to_ascii_lowercase().as_str(), "" | "in") => {
+                    self.zone(statement, word(1))?
+                }
                 _ => {}
             }
         }
@@ -110,7 +116,8 @@ impl Reading<'_> {
             let of_key = |inner: &&Statement| inner.words.first().is_some_and(|first| first.eq_ignore_ascii_case(key));
             statement.block.iter().find(of_key).and_then(|inner| inner.words.get(1))
         };
-        let primary = value("type").is_some_and(|kind| matches!(kind.to_ascii_lowercase().as_str(), "primary" | "master"));
+        let primary =
+            value("type").is_some_and(|kind| matches!(kind.to_ascii_lowercase().as_str(), "primary" | "master"));
         if !primary {
             return Ok(());
         }
@@ -162,7 +169,9 @@ impl Tokens<'_> {
                 Some(Token::End) => statements.extend(now.take()),
                 Some(Token::Close) if depth > 0 && now.is_none() => return Ok(statements),
                 None if depth == 0 && now.is_none() => return Ok(statements),
-                Some(Token::Close) if depth == 0 => return Err((line, "a brace is closed that was not opened".to_owned())),
+                Some(Token::Close) if depth == 0 => {
+                    return Err((line, "a brace is closed that was not opened".to_owned()));
+                }
                 Some(Token::Close) => return Err((line, "there is no `;` before the brace".to_owned())),
                 None if now.is_some() => return Err((line, "the file ends before a `;`".to_owned())),
                 None => return Err((opened, "a brace is opened and not closed".to_owned())),
@@ -229,7 +238,8 @@ impl Tokens<'_> {
                     let line = self.line;
                     self.at += 2;
                     while (self.peek(0), self.peek(1)) != (Some(b'*'), Some(b'/')) {
-                        let octet = self.peek(0).ok_or_else(|| (line, "a comment is opened and not closed".to_owned()))?;
+                        let octet =
+                            self.peek(0).ok_or_else(|| (line, "a comment is opened and not closed".to_owned()))?;
                         self.line += u64::from(octet == b'\n');
                         self.at += 1;
                     }
@@ -275,8 +285,13 @@ mod tests {
             view "inside" { zone "v.test" { type MASTER; file v.db; }; };
         "#;
         let conf = conf(text).unwrap();
-        let zones: Vec<_> = conf.zones.iter().map(|zone| (zone.name.to_string(), zone.file.as_str(), zone.place.1)).collect();
-        let expected = [("a.test.".to_owned(), "a \"x\".db", 7), ("b.test.".to_owned(), "b", 1), ("v.test.".to_owned(), "v.db", 12)];
+        let zones: Vec<_> =
+            conf.zones.iter().map(|zone| (zone.name.to_string(), zone.file.as_str(), zone.place.1)).collect();
+        let expected = [
+            ("a.test.".to_owned(), "a \"x\".db", 7),
+            ("b.test.".to_owned(), "b", 1),
+            ("v.test.".to_owned(), "v.db", 12),
+        ];
         assert_eq!(zones, expected);
         assert_eq!(conf.zones[1].place.0, Path::new("more.conf"));
         assert_eq!(conf.directory.as_deref(), Some("/var/named"));
