@@ -26,5 +26,6 @@ mod aside;
 mod blocking;
 mod hand_edits;
 mod run;
+mod web;
 
 pub use run::run;

@@ -5,11 +5,12 @@ use super::{
     names::Names,
     owner::Reply,
     parse::{Parsed, Why},
-    source::{Look, Stamp, Validators},
+    source::{Look, Stamp},
 };
 use crate::{
     cluster::backoff::Backoff,
     config::{ListEntry, ListPlace},
+    web::Validators,
 };
 use std::{
     sync::Arc,
