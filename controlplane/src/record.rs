@@ -3,7 +3,6 @@
 //! Text is the store's own form, because it is what must survive a save unharmed: the case of names, the order of words, a
 //! value that nobody can parse. The wire form is made from it where it is needed (see [`crate::rdata`]).
 
-pub mod document;
 pub mod json;
 pub mod reverse;
 mod time;

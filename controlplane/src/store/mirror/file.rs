@@ -3,11 +3,8 @@
 use crate::{
     aside,
     hash::hex,
-    record::{
-        Record,
-        document::{self, Malformed},
-        json,
-    },
+    record::{Record, json},
+    source::{self, DocumentError},
     store::View,
 };
 use serde::{Deserialize, Serialize};
@@ -49,12 +46,12 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is not JSON of the right shape.
-    #[error("records file `{path}`, {malformed}")]
-    Malformed {
+    #[error("records file `{path}`, {fault}")]
+    Parse {
         /// The file.
         path: PathBuf,
-        /// Where, and what is wrong there.
-        malformed: Malformed,
+        /// Where and what.
+        fault: DocumentError,
     },
 }
 
@@ -95,8 +92,7 @@ pub(in crate::store) fn read_file(path: &Path) -> Result<Found, FileError> {
     let metadata = fs::metadata(path).map_err(read)?;
     let bytes = fs::read(path).map_err(read)?;
     let note = Note::of(&metadata, 0, hex(&Sha256::digest(&bytes)));
-    let records =
-        document::read(&bytes).map_err(|malformed| FileError::Malformed { path: path.to_owned(), malformed })?;
+    let records = source::read_document(&bytes).map_err(|fault| FileError::Parse { path: path.to_owned(), fault })?;
     Ok(Found { records, note })
 }
 

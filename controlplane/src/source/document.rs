@@ -1,13 +1,13 @@
-//! `{"records": [...]}`: the wrapper in which existing nodes keep records in a file, behind a URL and in a repository.
+//! `{"records": [...]}`: the document of `dnsrecords.json`, which URLs and Git repositories hold as well.
 
-use super::Record;
+use crate::record::Record;
 use serde::{Deserialize, de};
 use std::fmt;
 
-/// Where a text is no such document, and why.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+/// Why a text is no such document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}{}: {fault}", field_text(.field))]
-pub struct Malformed {
+pub struct DocumentError {
     /// Line, from 1.
     pub line: usize,
     /// Column, from 1.
@@ -22,30 +22,30 @@ fn field_text(field: &str) -> String {
     if matches!(field, "" | "." | "?") { String::new() } else { format!(" (`{field}`)") }
 }
 
-/// Reads a document: the key's case does not matter, `null` is an empty list, but the key must be there. Octets that are
-/// no UTF-8 become U+FFFD, as existing nodes read them.
-pub fn read(octets: &[u8]) -> Result<Vec<Record>, Malformed> {
+/// Reads a document. Octets that are no UTF-8 become replacement characters, as existing nodes read them.
+pub(crate) fn read(octets: &[u8]) -> Result<Vec<Record>, DocumentError> {
     let text = String::from_utf8_lossy(octets);
-    let document = serde_json::from_str(&text).map_err(|error| Malformed::of(&text, &error));
-    document.map(|Document(records)| records)
+    let document: Document = serde_json::from_str(&text).map_err(|error| explain(&text, &error))?;
+    Ok(document.0)
 }
 
-impl Malformed {
-    /// Words a parser's error; reads the text again to tell which field it is about.
-    fn of(text: &str, error: &serde_json::Error) -> Self {
-        let again = serde_path_to_error::deserialize::<_, Document>(&mut serde_json::Deserializer::from_str(text));
-        let field = again.err().map(|error| error.path().to_string()).unwrap_or_default();
-        let (line, column) = (error.line(), error.column());
-        let fault = error.to_string();
-        let fault = fault.trim_end_matches(&format!(" at line {line} column {column}")).to_owned();
-        Self { line, column, field, fault }
-    }
+/// Words a parser's error; reads the text again to tell which field it is about.
+fn explain(text: &str, error: &serde_json::Error) -> DocumentError {
+    let field = match serde_path_to_error::deserialize::<_, Document>(&mut serde_json::Deserializer::from_str(text)) {
+        Err(error) => error.path().to_string(),
+        Ok(_) => String::new(),
+    };
+    let (line, column) = (error.line(), error.column());
+    let fault = error.to_string();
+    let fault = fault.trim_end_matches(&format!(" at line {line} column {column}")).to_owned();
+    DocumentError { line, column, field, fault }
 }
 
+/// The key's case does not matter and `null` is an empty list.
 struct Document(Vec<Record>);
 
 impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct DocumentVisitor;
         impl<'de> de::Visitor<'de> for DocumentVisitor {
             type Value = Document;
