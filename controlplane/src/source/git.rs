@@ -1,0 +1,164 @@
+//! A commit of a Git repository: a document as `dnsrecords.json`, or a folder of zone files.
+//!
+//! A look asks what the branch is at, and fetches only what is new. Contents are read out of the commit. A branch that was
+//! rewritten is just another commit; one that is gone is a reason, and what was read before is served.
+
+mod address;
+mod export;
+mod program;
+mod repository;
+
+use super::{Faults, Read, Reading, Source, SourceError, read_document};
+use crate::{
+    blocking::beside,
+    config::{Remote, ZoneFiles},
+};
+use address::Address;
+use export::Export;
+use program::{Failure, Program};
+use repository::{Entry, Kind, Repository};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{
+    path::{Component, Path, PathBuf},
+    time::Duration,
+};
+use tokio::time::timeout;
+
+/// All of a look: the question, the transfer, the reading.
+const WHOLE: Duration = Duration::from_secs(60);
+/// Octets of a document. Far above any real one: a million records are 200 MB.
+const MOST_OCTETS: u64 = 256 << 20;
+/// Digits of a commit that people are shown.
+const SHORT: usize = 10;
+
+/// Which part of which repository.
+#[derive(Clone, Debug)]
+pub(crate) struct Choice {
+    /// What is fetched from.
+    pub(crate) remote: Remote,
+    /// Which branch; `None` is the one that the repository has checked out.
+    pub(crate) branch: Option<String>,
+    /// What in it; `.` is all of it.
+    pub(crate) path: PathBuf,
+    /// Which files of a folder.
+    pub(crate) zones: ZoneFiles,
+}
+
+/// A repository.
+pub(crate) struct Git {
+    choice: Choice,
+    /// Where our copy is to be.
+    folder: PathBuf,
+    /// `None` until the first look.
+    repository: Option<Repository>,
+    export: Export,
+    /// The commit that was taken last.
+    known: Option<Known>,
+    /// The one that was read after that, and nobody has taken yet.
+    read: Option<Known>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+struct Known {
+    commit: String,
+}
+
+/// Why a look came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// It could not be had, which may be our copy's fault.
+    #[error(transparent)]
+    Git(#[from] Failure),
+    /// It was had, and is not what it should be.
+    #[error("{0}")]
+    Unfit(String),
+}
+
+impl Git {
+    /// A source that goes on from what was kept of it; its copy is in `folder`.
+    pub(crate) fn new(choice: Choice, folder: &Path, memory: Option<Value>) -> Self {
+        Self {
+            choice,
+            folder: folder.join("source.git"),
+            repository: None,
+            export: Export::into(folder.join("source.files")),
+            known: memory.and_then(|memory| Known::deserialize(memory).ok()),
+            read: None,
+        }
+    }
+
+    async fn look(&mut self) -> Result<Option<Reading>, SourceError> {
+        // What it would be compared with is what the store holds.
+        self.read = None;
+        let looked = timeout(WHOLE, self.look_for_as_long_as_it_takes()).await;
+        let looked = looked.unwrap_or_else(|_| Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs()))));
+        looked.map_err(|trouble| {
+            let why = self.choice.remote.hide_in(&trouble.to_string());
+            SourceError(format!("cannot read the records of {}: {why}", self.what()))
+        })
+    }
+
+    async fn look_for_as_long_as_it_takes(&mut self) -> Result<Option<Reading>, Trouble> {
+        let mut repository = match self.repository.take() {
+            Some(repository) => repository,
+            None => self.open().await?,
+        };
+        let looked = self.look_into(&mut repository).await;
+        self.repository = Some(repository);
+        looked
+    }
+
+    async fn open(&self) -> Result<Repository, Trouble> {
+        let address = Address::new(&self.choice.remote).map_err(Trouble::Unfit)?;
+        let program = Program::new(self.folder.clone(), address).map_err(Failure::Pipe)?;
+        let repository = Repository::new(program, self.choice.branch.clone());
+        if self.known.is_none() {
+            // What is there may be another one.
+            repository.remove().await.map_err(Failure::Pipe)?;
+        }
+        Ok(repository)
+    }
+
+    async fn look_into(&mut self, repository: &mut Repository) -> Result<Option<Reading>, Trouble> {
+        let newest = repository.newest().await?;
+        if self.known.as_ref().is_some_and(|known| known.commit == newest) {
+            return Ok(None);
+        }
+        let mut commit = repository.bring(&newest).await?;
+        let mut reading = self.understand(repository, &commit).await;
+        if matches!(reading, Err(Trouble::Git(Failure::Said(_) | Failure::Pipe(_)))) {
+            // Most likely our copy is damaged.
+            repository.remove().await.map_err(Failure::Pipe)?;
+            commit = repository.bring(&newest).await?;
+            reading = self.understand(repository, &commit).await;
+        }
+        let reading = reading?;
+        self.read = Some(Known { commit });
+        Ok(Some(reading))
+    }
+
+    async fn understand(&mut self, repository: &Repository, commit: &str) -> Result<Reading, Trouble> {
+        let (time, subject) = repository.describe(commit).await?;
+        let short = &commit[..SHORT.min(commit.len())];
+        let version = format!("commit {short} of {time}: {subject}");
+        let path = within(&self.choice.path);
+        if path.is_empty() {
+            return self.folder(repository, commit, version).await;
+        }
+        match repository.find(commit, &path).await? {
+            Some(Entry { kind: Kind::Folder, id, .. }) => self.folder(repository, &id, version).await,
+            Some(Entry { kind: Kind::File, size, .. }) if size > MOST_OCTETS => {
+                Err(Trouble::Unfit(format!("`{path}` is longer than {} MiB", MOST_OCTETS >> 20)))
+            }
+            Some(Entry { kind: Kind::File, id, .. }) => {
+                let octets = repository.content(&id, MOST_OCTETS).await?;
+                beside(move || document(&path, &octets, short_of(&version), version.clone())).await.map_err(Trouble::Unfit)
+            }
+            Some(_) => Err(Trouble::Unfit(format!(
+                "`{path}` of commit {short} is a link; these are not followed, say in `path` where it leads"
+            ))),
+            None => Err(Trouble::Unfit(format!("commit {short} holds no `{path}`; say in `path` where the records are"))),
+        }
+    }
+}
