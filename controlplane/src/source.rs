@@ -8,8 +8,10 @@ mod choose;
 mod document;
 mod faults;
 mod follower;
+mod git;
 mod note;
 mod standing;
+mod url;
 
 pub use document::DocumentError;
 pub(crate) use document::read as read_document;

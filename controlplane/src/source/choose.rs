@@ -1,20 +1,36 @@
 //! From the configuration to the source that it asks for.
 
-use super::{Following, Read, Source, SourceError};
+use super::{
+    Following, Read, Source, SourceError,
+    git::{Choice, Git},
+    url::Url,
+};
 use crate::{config::RecordsSource, hash::hex};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{path::Path, time::Duration};
 
 impl Following {
     /// What to follow; `folder` is the store's, where sources may keep what they need.
     pub(crate) fn of(source: &RecordsSource, folder: &Path) -> Self {
-        let (chosen, _place) = (source.clone(), folder.to_owned());
+        let (chosen, folder) = (source.clone(), folder.to_owned());
         Self {
             kind: source.kind(),
             identity: identity(source),
             refresh: refresh(source),
-            make: Box::new(move |_memory| Box::new(Unbuilt(chosen.to_string()))),
+            make: Box::new(move |memory| make(chosen, &folder, memory)),
         }
+    }
+}
+
+fn make(source: RecordsSource, folder: &Path, memory: Option<Value>) -> Box<dyn Source> {
+    let what = source.to_string();
+    match source {
+        RecordsSource::Url { url, .. } => Box::new(Url::new(url, memory)),
+        RecordsSource::Git { repository: remote, branch, path, zones, .. } => {
+            Box::new(Git::new(Choice { what, remote, branch, path, zones }, folder, memory))
+        }
+        RecordsSource::File { .. } | RecordsSource::BindDir { .. } => Box::new(Unbuilt(what)),
     }
 }
 
@@ -58,7 +74,7 @@ impl Source for Unbuilt {
 
     fn taken(&mut self, _: Option<usize>) {}
 
-    fn memory(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    fn memory(&self) -> Value {
+        Value::Null
     }
 }

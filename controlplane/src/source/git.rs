@@ -12,6 +12,7 @@ use super::{Faults, Read, Reading, Source, SourceError, read_document};
 use crate::{
     blocking::beside,
     config::{Remote, ZoneFiles},
+    record::Record,
 };
 use address::Address;
 use export::Export;
@@ -35,6 +36,8 @@ const SHORT: usize = 10;
 /// Which part of which repository.
 #[derive(Clone, Debug)]
 pub(crate) struct Choice {
+    /// All of this in words.
+    pub(crate) what: String,
     /// What is fetched from.
     pub(crate) remote: Remote,
     /// Which branch; `None` is the one that the repository has checked out.
@@ -92,10 +95,11 @@ impl Git {
         // What it would be compared with is what the store holds.
         self.read = None;
         let looked = timeout(WHOLE, self.look_for_as_long_as_it_takes()).await;
-        let looked = looked.unwrap_or_else(|_| Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs()))));
+        let looked =
+            looked.unwrap_or_else(|_| Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs()))));
         looked.map_err(|trouble| {
             let why = self.choice.remote.hide_in(&trouble.to_string());
-            SourceError(format!("cannot read the records of {}: {why}", self.what()))
+            SourceError(format!("cannot read {}: {why}", self.choice.what))
         })
     }
 
@@ -143,22 +147,62 @@ impl Git {
         let short = &commit[..SHORT.min(commit.len())];
         let version = format!("commit {short} of {time}: {subject}");
         let path = within(&self.choice.path);
-        if path.is_empty() {
-            return self.folder(repository, commit, version).await;
-        }
         match repository.find(commit, &path).await? {
-            Some(Entry { kind: Kind::Folder, id, .. }) => self.folder(repository, &id, version).await,
+            Some(Entry { kind: Kind::Folder, .. }) => Err(Trouble::Unfit(format!("`{path}` is a folder"))),
             Some(Entry { kind: Kind::File, size, .. }) if size > MOST_OCTETS => {
                 Err(Trouble::Unfit(format!("`{path}` is longer than {} MiB", MOST_OCTETS >> 20)))
             }
             Some(Entry { kind: Kind::File, id, .. }) => {
                 let octets = repository.content(&id, MOST_OCTETS).await?;
-                beside(move || document(&path, &octets, short_of(&version), version.clone())).await.map_err(Trouble::Unfit)
+                let place = format!("`{path}` of commit {short}");
+                let read = beside(move || document(&path, &octets)).await;
+                let (records, faults) = read.map_err(|why| Trouble::Unfit(format!("{place}, {why}")))?;
+                Ok(Reading::whole(records, faults, version))
             }
             Some(_) => Err(Trouble::Unfit(format!(
                 "`{path}` of commit {short} is a link; these are not followed, say in `path` where it leads"
             ))),
-            None => Err(Trouble::Unfit(format!("commit {short} holds no `{path}`; say in `path` where the records are"))),
+            None => {
+                Err(Trouble::Unfit(format!("commit {short} holds no `{path}`; say in `path` where the records are")))
+            }
         }
     }
+}
+
+impl Source for Git {
+    fn what(&self) -> String {
+        self.choice.what.clone()
+    }
+
+    fn read(&mut self) -> Read<'_> {
+        Box::pin(self.look())
+    }
+
+    fn taken(&mut self, records: Option<usize>) {
+        // One that was not taken must come whole again.
+        self.known = self.read.take().filter(|_| records.is_some());
+    }
+
+    fn memory(&self) -> Value {
+        serde_json::to_value(&self.known).unwrap_or_default()
+    }
+}
+
+/// A path as Git writes it; empty for the root.
+fn within(path: &Path) -> String {
+    let parts = path.components().filter_map(|part| match part {
+        Component::Normal(part) => Some(part.to_string_lossy()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn document(path: &str, octets: &[u8]) -> Result<(Vec<Record>, Faults), String> {
+    let records = read_document(octets).map_err(|error| {
+        format!(
+            "{error}; it must be a document like dnsrecords.json, `{{\"records\": […]}}`, or the folder of zone files"
+        )
+    })?;
+    let faults = Faults::of_records(path, &records);
+    Ok((records, faults))
 }

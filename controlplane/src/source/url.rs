@@ -42,8 +42,9 @@ struct Known {
 
 impl Url {
     /// A source that goes on from what was kept of it.
-    pub(crate) fn new(remote: Remote, memory: &Value) -> Self {
-        Self { remote, client: web::client(WHOLE), known: Known::deserialize(memory).ok(), read: None }
+    pub(crate) fn new(remote: Remote, memory: Option<Value>) -> Self {
+        let known = memory.and_then(|memory| Known::deserialize(memory).ok());
+        Self { remote, client: web::client(WHOLE), known, read: None }
     }
 
     async fn look(&mut self) -> Result<Option<Reading>, SourceError> {
@@ -79,7 +80,7 @@ impl Url {
     }
 
     fn cannot(&self, why: &str) -> SourceError {
-        SourceError(format!("cannot read the records of `{}`: {}", self.remote, self.remote.hide_in(why)))
+        SourceError(format!("cannot read the URL `{}`: {}", self.remote, self.remote.hide_in(why)))
     }
 }
 
@@ -163,15 +164,15 @@ mod tests {
 
     #[test]
     fn what_was_not_taken_is_forgotten_and_what_was_is_kept() {
-        let mut url = Url::new(Remote::new("http://127.0.0.1:9/"), &Value::Null);
+        let mut url = Url::new(Remote::new("http://127.0.0.1:9/"), None);
         let read = || Known { validators: Validators::default(), sha256: "00".to_owned() };
         url.read = Some(read());
         url.taken(Some(1));
         let kept = url.memory();
-        assert_eq!(Url::new(Remote::new("http://127.0.0.1:9/"), &kept).known, Some(read()));
+        assert_eq!(Url::new(Remote::new("http://127.0.0.1:9/"), Some(kept)).known, Some(read()));
         url.read = Some(read());
         url.taken(None);
         assert_eq!(url.memory(), Value::Null);
-        assert_eq!(Url::new(Remote::new("http://127.0.0.1:9/"), &Value::Null).known, None);
+        assert_eq!(Url::new(Remote::new("http://127.0.0.1:9/"), None).known, None);
     }
 }

@@ -26,7 +26,11 @@ impl Address {
         let web = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
         if !web {
             let password = Url::parse(text).is_ok_and(|url| url.password().is_some());
-            return if password { Err("ssh takes no password from an address; give it a key".to_owned()) } else { Ok(plain(text)) };
+            return if password {
+                Err("ssh takes no password from an address; give it a key".to_owned())
+            } else {
+                Ok(plain(text))
+            };
         }
         let mut url = Url::parse(text).map_err(|error| error.to_string())?;
         if url.username().is_empty() && url.password().is_none() {
@@ -84,7 +88,11 @@ fn decoded(text: &str) -> Result<String, String> {
         }
     }
     let text = String::from_utf8(octets).map_err(|_| "its name or password is no text".to_owned())?;
-    if text.contains(char::is_control) { Err("its name or password holds a control character".to_owned()) } else { Ok(text) }
+    if text.contains(char::is_control) {
+        Err("its name or password holds a control character".to_owned())
+    } else {
+        Ok(text)
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +103,12 @@ mod tests {
     fn a_login_is_kept_apart_from_the_address_and_told_to_its_server_alone() {
         for (text, plain, server, login) in [
             ("https://git.test/a.git", "https://git.test/a.git", None, None),
-            ("https://me:s%40crET@git.test:8443/a.git", "https://git.test:8443/a.git", Some("https://git.test:8443"), Some(("me", "s@crET"))),
+            (
+                "https://me:s%40crET@git.test:8443/a.git",
+                "https://git.test:8443/a.git",
+                Some("https://git.test:8443"),
+                Some(("me", "s@crET")),
+            ),
             ("HTTP://token@git.test/a", "http://git.test/a", Some("http://git.test"), Some(("token", ""))),
             ("git@git.test:a.git", "git@git.test:a.git", None, None),
             ("ssh://git@git.test/a.git", "ssh://git@git.test/a.git", None, None),

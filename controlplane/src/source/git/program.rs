@@ -296,7 +296,8 @@ mod tests {
 
     #[test]
     fn complaints_become_one_sentence_that_no_terminal_obeys() {
-        let complaints = "warning: x\nremote: \x1b[31mno\nfatal: repository 'a' not found.\n\nPlease make sure you\nmay\n";
+        let complaints =
+            "warning: x\nremote: \x1b[31mno\nfatal: repository 'a' not found.\n\nPlease make sure you\nmay\n";
         assert_eq!(sentence(complaints), "remote: [31mno; repository 'a' not found");
         assert_eq!(sentence(&"é".repeat(400)).chars().count(), LONGEST_COMPLAINT + 1);
         assert_eq!(sentence(""), "");
@@ -308,7 +309,10 @@ mod tests {
         let git = git(folder.path());
         let said = git.run(&["config", "--list"], 1 << 20).await.unwrap();
         let said = String::from_utf8(said).unwrap();
-        assert!(said.contains("protocol.allow=never") && said.contains("credential.https://git.test.helper=!f"), "{said}");
+        assert!(
+            said.contains("protocol.allow=never") && said.contains("credential.https://git.test.helper=!f"),
+            "{said}"
+        );
         let settings = std::fs::read_to_string(folder.path().join("source.settings")).unwrap();
         assert!(!settings.contains("secret") && said.lines().count() < 30, "{said}");
         assert!(matches!(git.run(&["config", "--list"], 10).await, Err(Failure::TooMuch(_))));

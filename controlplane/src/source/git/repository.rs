@@ -67,9 +67,9 @@ impl Repository {
         // Git also lists what only ends like that.
         match (lines.find(|(_, found)| *found == name), &self.branch) {
             (Some((id, _)), _) if is_id(id) => Ok(id.to_owned()),
-            (_, Some(branch)) => Err(Failure::Said(format!(
-                "there is no branch `{branch}` in it; was it renamed or removed?"
-            ))),
+            (_, Some(branch)) => {
+                Err(Failure::Said(format!("there is no branch `{branch}` in it; was it renamed or removed?")))
+            }
             (_, None) => Err(Failure::Said(
                 "it has no commit on the branch that is checked out there; say which `branch` to read".to_owned(),
             )),
@@ -137,8 +137,9 @@ impl Repository {
     }
 
     async fn held(&self) -> Result<String, Failure> {
-        let said = self.git.run(&["rev-parse", "--verify", "--quiet", &format!("{REFERENCE}^{{commit}}")], MOST_SAID);
-        Ok(String::from_utf8_lossy(&said.await?).trim().to_owned())
+        let commit = format!("{REFERENCE}^{{commit}}");
+        let said = self.git.run(&["rev-parse", "--verify", "--quiet", &commit], MOST_SAID).await?;
+        Ok(String::from_utf8_lossy(&said).trim().to_owned())
     }
 
     async fn make_anew(&mut self, newest: &str) -> Result<(), Failure> {
@@ -229,8 +230,10 @@ mod tests {
     #[test]
     fn listings_are_read_whatever_names_are_in_them() {
         let said = "100644 blob aa       7\ta\tb \"c\"\0040000 tree bb       -\tz\0120000 blob cc  3\tl\0160000 commit dd -\tm\0";
-        let found: Vec<_> = entries(said.as_bytes()).into_iter().map(|entry| (entry.kind, entry.size, entry.path)).collect();
-        let expected = [(Kind::File, 7, "a\tb \"c\""), (Kind::Folder, 0, "z"), (Kind::Link, 3, "l"), (Kind::Module, 0, "m")];
+        let found: Vec<_> =
+            entries(said.as_bytes()).into_iter().map(|entry| (entry.kind, entry.size, entry.path)).collect();
+        let expected =
+            [(Kind::File, 7, "a\tb \"c\""), (Kind::Folder, 0, "z"), (Kind::Link, 3, "l"), (Kind::Module, 0, "m")];
         assert_eq!(found, expected.map(|(kind, size, path)| (kind, size, path.to_owned())));
         assert_eq!(entries(b"\xff\0 \0x"), []);
     }
