@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod config;
 pub mod dashboard;
 pub mod hash;
+pub mod hosts_file;
 pub mod live;
 pub mod publisher;
 pub mod rdata;
@@ -22,11 +23,13 @@ pub mod source;
 pub mod status;
 pub mod store;
 pub mod upstreams;
+pub mod zone_file;
 
 mod aside;
 mod blocking;
 mod hand_edits;
 mod run;
+mod stamp;
 mod web;
 
 pub use run::run;

@@ -12,6 +12,7 @@ mod git;
 mod note;
 mod standing;
 mod url;
+mod zone_folder;
 
 pub use document::DocumentError;
 pub(crate) use document::read as read_document;

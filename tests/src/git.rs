@@ -27,9 +27,10 @@ impl Repository {
     pub fn empty() -> Self {
         let dir = tempfile::Builder::new().prefix("dnsplane-git-").tempdir().expect("a temporary folder");
         let repository = Self { dir };
-        for (folder, arguments) in
-            [("dns.git", ["init", "--quiet", "--bare", "-b", "main"].as_slice()), ("work", &["init", "--quiet", "-b", "main"])]
-        {
+        for (folder, arguments) in [
+            ("dns.git", ["init", "--quiet", "--bare", "-b", "main"].as_slice()),
+            ("work", &["init", "--quiet", "-b", "main"]),
+        ] {
             fs::create_dir(repository.dir.path().join(folder)).expect("a folder");
             repository.run(folder, arguments).success();
         }

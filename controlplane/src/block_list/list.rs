@@ -5,11 +5,12 @@ use super::{
     names::Names,
     owner::Reply,
     parse::{Parsed, Why},
-    source::{Look, Stamp},
+    source::Look,
 };
 use crate::{
     cluster::backoff::Backoff,
     config::{ListEntry, ListPlace},
+    stamp::Stamp,
     web::Validators,
 };
 use std::{

@@ -4,6 +4,7 @@ use super::{
     Following, Read, Source, SourceError,
     git::{Choice, Git},
     url::Url,
+    zone_folder::ZoneFolder,
 };
 use crate::{config::RecordsSource, hash::hex};
 use serde_json::Value;
@@ -13,24 +14,27 @@ use std::{path::Path, time::Duration};
 impl Following {
     /// What to follow; `folder` is the store's, where sources may keep what they need.
     pub(crate) fn of(source: &RecordsSource, folder: &Path) -> Self {
-        let (chosen, folder) = (source.clone(), folder.to_owned());
+        let (chosen, place) = (source.clone(), folder.to_owned());
         Self {
             kind: source.kind(),
             identity: identity(source),
             refresh: refresh(source),
-            make: Box::new(move |memory| make(chosen, &folder, memory)),
+            make: Box::new(move |memory| make(chosen, &place, memory)),
         }
     }
 }
 
-fn make(source: RecordsSource, folder: &Path, memory: Option<Value>) -> Box<dyn Source> {
+fn make(source: RecordsSource, place: &Path, memory: Option<Value>) -> Box<dyn Source> {
     let what = source.to_string();
     match source {
         RecordsSource::Url { url, .. } => Box::new(Url::new(url, memory)),
         RecordsSource::Git { repository: remote, branch, path, zones, .. } => {
-            Box::new(Git::new(Choice { what, remote, branch, path, zones }, folder, memory))
+            Box::new(Git::new(Choice { what, remote, branch, path, zones }, place, memory))
         }
-        RecordsSource::File { .. } | RecordsSource::BindDir { .. } => Box::new(Unbuilt(what)),
+        RecordsSource::BindDir { folder, zones, watch, .. } => {
+            Box::new(ZoneFolder::new(what, folder, zones, watch, place))
+        }
+        RecordsSource::File { .. } => Box::new(Unbuilt(what)),
     }
 }
 

@@ -237,7 +237,7 @@ impl Follower {
 
     fn log(&self, faults: &super::Faults) {
         for fault in faults.first().iter().take(LOGGED) {
-            warn!("{fault}");
+            warn!("{}: {fault}", self.note.what);
         }
         match faults.count() {
             0 => info!("{} has no faults any more", self.note.what),

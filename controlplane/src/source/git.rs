@@ -8,10 +8,11 @@ mod export;
 mod program;
 mod repository;
 
-use super::{Faults, Read, Reading, Source, SourceError, read_document};
+use super::{Faults, Read, Reading, Source, SourceError, read_document, zone_folder::FilesOfZones};
 use crate::{
     blocking::beside,
     config::{Remote, ZoneFiles},
+    hash::hex,
     record::Record,
 };
 use address::Address;
@@ -20,8 +21,10 @@ use program::{Failure, Program};
 use repository::{Entry, Kind, Repository};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::{
     path::{Component, Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::timeout;
@@ -48,6 +51,15 @@ pub(crate) struct Choice {
     pub(crate) zones: ZoneFiles,
 }
 
+impl Choice {
+    /// Tells folders with its files from those with others.
+    fn name(&self) -> String {
+        let Self { remote, branch, path, .. } = self;
+        let digest = Sha256::digest(format!("{} {branch:?} {path:?}", remote.expose()));
+        hex(digest.get(..8).unwrap_or_default())
+    }
+}
+
 /// A repository.
 pub(crate) struct Git {
     choice: Choice,
@@ -56,6 +68,12 @@ pub(crate) struct Git {
     /// `None` until the first look.
     repository: Option<Repository>,
     export: Export,
+    /// What was last read of the zone files in `export`; `None` until a commit was read in which there is a folder.
+    zones: Option<Arc<Mutex<FilesOfZones>>>,
+    /// The store's folder.
+    place: PathBuf,
+    /// What is at fault in the commit is known.
+    looked: bool,
     /// The commit that was taken last.
     known: Option<Known>,
     /// The one that was read after that, and nobody has taken yet.
@@ -76,18 +94,24 @@ enum Trouble {
     /// It was had, and is not what it should be.
     #[error("{0}")]
     Unfit(String),
+    /// The same, in a sentence that says it all.
+    #[error("{0}")]
+    Whole(String),
 }
 
 impl Git {
     /// A source that goes on from what was kept of it; its copy is in `folder`.
     pub(crate) fn new(choice: Choice, folder: &Path, memory: Option<Value>) -> Self {
         Self {
-            choice,
             folder: folder.join("source.git"),
             repository: None,
-            export: Export::into(folder.join("source.files")),
+            export: Export::into(&folder.join("source.files"), &choice.name()),
+            zones: None,
+            place: folder.to_owned(),
+            looked: false,
             known: memory.and_then(|memory| Known::deserialize(memory).ok()),
             read: None,
+            choice,
         }
     }
 
@@ -97,9 +121,12 @@ impl Git {
         let looked = timeout(WHOLE, self.look_for_as_long_as_it_takes()).await;
         let looked =
             looked.unwrap_or_else(|_| Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs()))));
-        looked.map_err(|trouble| {
-            let why = self.choice.remote.hide_in(&trouble.to_string());
-            SourceError(format!("cannot read {}: {why}", self.choice.what))
+        looked.map_err(|trouble| match trouble {
+            Trouble::Whole(why) => SourceError(why),
+            other => {
+                let why = self.choice.remote.hide_in(&other.to_string());
+                SourceError(format!("cannot read {}: {why}", self.choice.what))
+            }
         })
     }
 
@@ -126,7 +153,7 @@ impl Git {
 
     async fn look_into(&mut self, repository: &mut Repository) -> Result<Option<Reading>, Trouble> {
         let newest = repository.newest().await?;
-        if self.known.as_ref().is_some_and(|known| known.commit == newest) {
+        if self.looked && self.known.as_ref().is_some_and(|known| known.commit == newest) {
             return Ok(None);
         }
         let mut commit = repository.bring(&newest).await?;
@@ -147,13 +174,18 @@ impl Git {
         let short = &commit[..SHORT.min(commit.len())];
         let version = format!("commit {short} of {time}: {subject}");
         let path = within(&self.choice.path);
+        if path.is_empty() {
+            return self.folder(repository, commit, version).await;
+        }
         match repository.find(commit, &path).await? {
-            Some(Entry { kind: Kind::Folder, .. }) => Err(Trouble::Unfit(format!("`{path}` is a folder"))),
+            Some(Entry { kind: Kind::Folder, id, .. }) => self.folder(repository, &id, version).await,
             Some(Entry { kind: Kind::File, size, .. }) if size > MOST_OCTETS => {
                 Err(Trouble::Unfit(format!("`{path}` is longer than {} MiB", MOST_OCTETS >> 20)))
             }
             Some(Entry { kind: Kind::File, id, .. }) => {
                 let octets = repository.content(&id, MOST_OCTETS).await?;
+                // Differences between zone files are no longer differences from what was read.
+                self.zones = None;
                 let place = format!("`{path}` of commit {short}");
                 let read = beside(move || document(&path, &octets)).await;
                 let (records, faults) = read.map_err(|why| Trouble::Unfit(format!("{place}, {why}")))?;
@@ -166,6 +198,29 @@ impl Git {
                 Err(Trouble::Unfit(format!("commit {short} holds no `{path}`; say in `path` where the records are")))
             }
         }
+    }
+
+    /// Reads the zone files of a folder.
+    async fn folder(&mut self, repository: &Repository, folder: &str, version: String) -> Result<Reading, Trouble> {
+        let entries = repository.list(folder).await?;
+        let include = &self.choice.zones.include;
+        let wanted = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            include.iter().any(|pattern| pattern.matches(&name))
+        };
+        let mut faults = self.export.update(repository, entries, wanted).await?;
+        let zones = Arc::clone(self.zones.get_or_insert_with(|| {
+            let Choice { what, zones, .. } = &self.choice;
+            let files = FilesOfZones::new(what.clone(), self.export.folder().to_owned(), zones.clone(), &self.place);
+            Arc::new(Mutex::new(files))
+        }));
+        let read = beside(move || {
+            let mut zones = lock(&zones);
+            zones.read().map(|reading| reading.unwrap_or_else(|| zones.as_it_was()))
+        });
+        let reading = read.await.map_err(|SourceError(why)| Trouble::Whole(why))?;
+        faults.extend(&reading.faults);
+        Ok(Reading { faults, version, ..reading })
     }
 }
 
@@ -181,11 +236,21 @@ impl Source for Git {
     fn taken(&mut self, records: Option<usize>) {
         // One that was not taken must come whole again.
         self.known = self.read.take().filter(|_| records.is_some());
+        self.looked = self.known.is_some();
+        if let Some(zones) = &self.zones {
+            lock(zones).taken(records);
+            let zones = Arc::clone(zones);
+            tokio::task::spawn_blocking(move || lock(&zones).keep());
+        }
     }
 
     fn memory(&self) -> Value {
         serde_json::to_value(&self.known).unwrap_or_default()
     }
+}
+
+fn lock(zones: &Mutex<FilesOfZones>) -> MutexGuard<'_, FilesOfZones> {
+    zones.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A path as Git writes it; empty for the root.

@@ -28,14 +28,16 @@ const DEEPEST: usize = 32;
 /// The folder, and what is in it.
 #[derive(Debug)]
 pub(super) struct Export {
+    above: PathBuf,
     folder: PathBuf,
     /// What this process has written: the id of each path.
     written: Option<BTreeMap<String, String>>,
 }
 
 impl Export {
-    pub(super) fn into(folder: PathBuf) -> Self {
-        Self { folder, written: None }
+    /// Into a folder of this name, the only one that `above` is to have.
+    pub(super) fn into(above: &Path, name: &str) -> Self {
+        Self { above: above.to_owned(), folder: above.join(name), written: None }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -51,8 +53,8 @@ impl Export {
     ) -> Result<Faults, Trouble> {
         let (files, faults) = sort_out(entries, wanted)?;
         if self.written.is_none() {
-            let folder = self.folder.clone();
-            beside(move || begin(&folder)).await.map_err(|error| self.cannot(error))?;
+            let (above, folder) = (self.above.clone(), self.folder.clone());
+            beside(move || begin(&above, &folder)).await.map_err(|error| self.cannot(error))?;
         }
         let mut written = self.written.take().unwrap_or_default();
         let outcome = self.bring(repository, &files, &mut written).await;
@@ -126,12 +128,12 @@ fn is_inside(path: &str) -> bool {
     !path.is_empty() && parts.len() <= DEEPEST && parts.iter().all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn begin(folder: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
+fn begin(above: &Path, folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(above) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    DirBuilder::new().mode(0o700).create(folder)
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Removes a file, and the folders that are empty without it.
@@ -191,7 +193,7 @@ mod tests {
     fn a_file_may_become_a_folder_and_a_folder_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().join("x");
-        begin(&folder).unwrap();
+        begin(&folder, &folder).unwrap();
         write(&folder, "a/b", b"1").unwrap();
         remove(&folder, "a/b").unwrap();
         write(&folder, "a", b"2").unwrap();
@@ -199,7 +201,7 @@ mod tests {
         write(&folder, "a/c", b"3").unwrap();
         assert_eq!(fs::read(folder.join("a/c")).unwrap(), b"3");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        begin(&folder).unwrap();
+        begin(&folder, &folder).unwrap();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
     }
 }
