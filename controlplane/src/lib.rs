@@ -30,5 +30,6 @@ mod blocking;
 mod hand_edits;
 mod run;
 mod stamp;
+mod web;
 
 pub use run::run;

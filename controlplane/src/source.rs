@@ -8,8 +8,10 @@ mod choose;
 mod document;
 mod faults;
 mod follower;
+mod git;
 mod note;
 mod standing;
+mod url;
 mod zone_folder;
 
 pub use document::DocumentError;

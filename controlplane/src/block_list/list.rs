@@ -5,12 +5,13 @@ use super::{
     names::Names,
     owner::Reply,
     parse::{Parsed, Why},
-    source::{Look, Validators},
+    source::Look,
 };
 use crate::{
     cluster::backoff::Backoff,
     config::{ListEntry, ListPlace},
     stamp::Stamp,
+    web::Validators,
 };
 use std::{
     sync::Arc,

@@ -3,11 +3,11 @@
 mod copies;
 mod fetch;
 
-pub(super) use copies::{Copies, Validators};
+pub(super) use copies::Copies;
 pub(super) use fetch::client;
 
 use super::parse::{Parsed, parse};
-use crate::{blocking::beside, config::ListPlace, stamp::Stamp};
+use crate::{blocking::beside, config::ListPlace, stamp::Stamp, web::Validators};
 use reqwest::{Client, Url};
 use std::{
     fs::{File, Metadata},

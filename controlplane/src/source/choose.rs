@@ -1,7 +1,13 @@
 //! From the configuration to the source that it asks for.
 
-use super::{Following, Read, Source, SourceError, zone_folder::ZoneFolder};
+use super::{
+    Following, Read, Source, SourceError,
+    git::{Choice, Git},
+    url::Url,
+    zone_folder::ZoneFolder,
+};
 use crate::{config::RecordsSource, hash::hex};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::{path::Path, time::Duration};
 
@@ -13,18 +19,22 @@ impl Following {
             kind: source.kind(),
             identity: identity(source),
             refresh: refresh(source),
-            make: Box::new(move |_memory| make(chosen, &place)),
+            make: Box::new(move |memory| make(chosen, &place, memory)),
         }
     }
 }
 
-fn make(source: RecordsSource, place: &Path) -> Box<dyn Source> {
+fn make(source: RecordsSource, place: &Path, memory: Option<Value>) -> Box<dyn Source> {
     let what = source.to_string();
     match source {
+        RecordsSource::Url { url, .. } => Box::new(Url::new(url, memory)),
+        RecordsSource::Git { repository: remote, branch, path, zones, .. } => {
+            Box::new(Git::new(Choice { what, remote, branch, path, zones }, place, memory))
+        }
         RecordsSource::BindDir { folder, zones, watch, .. } => {
             Box::new(ZoneFolder::new(what, folder, zones, watch, place))
         }
-        _ => Box::new(Unbuilt(what)),
+        RecordsSource::File { .. } => Box::new(Unbuilt(what)),
     }
 }
 
@@ -68,7 +78,7 @@ impl Source for Unbuilt {
 
     fn taken(&mut self, _: Option<usize>) {}
 
-    fn memory(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    fn memory(&self) -> Value {
+        Value::Null
     }
 }

@@ -199,8 +199,14 @@ impl FilesOfZones {
         self.distinct = records == Some(told);
     }
 
+    /// What was read last, once more: nothing came and nothing went.
+    pub(crate) fn as_it_was(&self) -> Reading {
+        let content = Content::Change { gone: Vec::new(), came: Vec::new() };
+        Reading { content, faults: self.faults.clone(), version: String::new() }
+    }
+
     /// Writes copies of what was read and taken.
-    fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         for (path, copy) in std::mem::take(&mut self.to_keep) {
             let copied = self.copy(&path, &copy);
             if let Some(good) = self.known.get_mut(&path).and_then(|known| known.good.as_mut()) {
