@@ -80,6 +80,20 @@ fn whatever_happens_to_a_repository_the_last_good_commit_is_served() {
 }
 
 #[test]
+fn a_repository_without_commits_is_read_as_soon_as_it_has_one() {
+    let repository = Repository::empty();
+    let mut node = plan("a", json!({"type": "git", "location": repository.url()})).prepare();
+    node.start_control();
+    node.start_data();
+    node.wait_healthy();
+    eventually_says(&mut node, "it has no commit on the branch that is checked out there");
+    repository.commit("dnsrecords.json", &document("192.0.2.7"));
+    node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
+    let version = source(&node)["version"].to_string();
+    assert!(version.contains("change dnsrecords.json"), "{version}");
+}
+
+#[test]
 fn a_branch_that_was_rewritten_is_followed() {
     let repository = repository();
     let mut node = node(&repository.url(), &Value::Null);
@@ -268,4 +282,27 @@ fn a_folder_is_read_as_zone_files_and_each_keeps_its_last_good_version() {
     repository.commit("zones/dns.test.db", &format!("{ZONE}www A 192.0.2.10\n"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.10"]);
     assert_eq!(source(&node)["fault_count"], 0);
+}
+
+#[test]
+fn names_that_lead_out_of_a_folder_lead_nowhere() {
+    let repository = Repository::new();
+    repository.commit("dns.test.db", &format!("{ZONE}www A 192.0.2.7\n"));
+    let good = repository.git(&["rev-parse", "HEAD:dns.test.db"]);
+    // What no Git would make, but for somebody who wants to.
+    let blob = repository.git_with(&["hash-object", "-w", "--stdin"], &format!("{ZONE}evil A 192.0.2.66\n"));
+    let above = repository.git_with(&["mktree"], &format!("100644 blob {}\tevil.test.db\n", blob.trim()));
+    let entries = format!("040000 tree {}\t..\n100644 blob {}\tdns.test.db\n", above.trim(), good.trim());
+    let tree = repository.git_with(&["mktree"], &entries);
+    let commit = repository.git_with(&["commit-tree", "-m", "evil", tree.trim()], "");
+    let bare = repository.path().display().to_string();
+    repository.git(&["push", "--quiet", "--force", &bare, &format!("{}:refs/heads/main", commit.trim())]);
+
+    let mut node = node(&repository.url(), &json!({"path": "."}));
+    node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
+    let said = source(&node);
+    assert!(said["faults"].to_string().contains("../evil.test.db"), "{said}");
+    let files = fs::read_dir(node.path("store/source.files")).expect("the files of a commit").flatten();
+    assert_eq!(files.count(), 1, "nothing beside the folder");
+    assert_eq!(node.records().len(), 4);
 }
