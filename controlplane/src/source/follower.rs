@@ -3,6 +3,9 @@
 //! It looks at start, at each interval, when the source itself tells of a change, and when somebody asks. A look that
 //! fails changes nothing but what status says: the store goes on with what it has, and the next look comes later each time.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Note, Source, SourceError, Standing, standing::Ago};
 use crate::{
     blocking::beside,
@@ -153,7 +156,10 @@ impl Follower {
     /// Looks once.
     async fn look(&mut self) -> Result<Edited, StoreError> {
         let outcome = match self.read().await {
-            Ok(done) => Ok(done),
+            Ok(mut done) => {
+                done.messages.extend(self.standing.borrow().about_faults());
+                Ok(done)
+            }
             Err(StoreError::Unreadable(text)) => Err(StoreError::Unreadable(self.fail(text))),
             Err(error) => {
                 self.fail(error.to_string());

@@ -10,6 +10,8 @@ mod chosen;
 mod kept;
 mod look;
 mod named_conf;
+#[cfg(test)]
+mod tests;
 
 use super::{Content, Faults, Read, Reading, Source, SourceError};
 use crate::{blocking::beside, config::ZoneFiles, record::Record, zone_file};

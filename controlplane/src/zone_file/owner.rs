@@ -60,6 +60,9 @@ pub(super) fn complete(text: &str, origin: Option<&Origin>, into: &mut String) -
     into.clear();
     let own = if text == "@" { "" } else { text };
     let absolute = is_absolute(own);
+    if own.bytes().rev().take_while(|octet| *octet == b'\\').count() % 2 == 1 {
+        return Err(InvalidName::BadEscape.into()); // it must not escape the dot that follows
+    }
     into.push_str(if absolute && own != "." { &own[..own.len() - 1] } else { own });
     if !absolute {
         let origin = origin.ok_or(NotBelow::NoOrigin)?;

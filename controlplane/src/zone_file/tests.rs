@@ -158,7 +158,7 @@ fn a_bad_line_is_told_and_the_lines_behind_it_are_read() {
         "17: `x` cannot be included here: put its lines in the place of the directive",
         "18: TXT: there is a control character (octet 1) outside quotes",
         "19: ANY is a type of questions and messages, not of records",
-        "20: there is a parenthesis too many",
+        "20: A: there is a parenthesis too many",
         "22: TXT: a quote is not closed",
         "23: a parenthesis is opened here and not closed; what follows is not read",
     ]
@@ -252,7 +252,7 @@ fn generate_makes_what_bind_makes_of_it() {
             "b2.test 300 TXT \"hello 2\"",
             "c1.test 300 MX 10 mail1.test.",
             "c2.test 300 MX 10 mail2.test.",
-            "d\\$x.test 300 TXT \"a$b$c\"",
+            "d$x.test 300 TXT \"a$b$c\"",
             "e000b.test 60 A 192.0.2.0",
             "e000d.test 60 A 192.0.2.2",
             "0.1.0.0.z.test 300 PTR p16.test.",
@@ -313,7 +313,8 @@ fn what_grows_beyond_its_limits_is_refused_with_its_line_and_soon() {
     deep.0.insert(names[19], b"a A 192.0.2.1\n".to_vec());
     let parsed = parse(Path::new("zone"), b"$INCLUDE f0\n", &start("test"), &mut deep);
     told(&parsed, 1, "17 files deep");
-    told(&parsed, 1, "more than 1000 $INCLUDE");
+    deep.0.insert(names[10], Vec::new());
+    told(&parse(Path::new("zone"), b"$INCLUDE f0\n", &start("test"), &mut deep), 1, "more than 1000 $INCLUDE");
     let mut files = shelf([("big", "")]);
     files.0.insert("big", vec![b'\n'; 1 << 20]);
     let text = "$INCLUDE big\n".repeat(1000);
@@ -358,7 +359,7 @@ fn a_zone_is_written_in_canonical_order_relative_to_its_name() {
     assert_eq!(
         text,
         "$ORIGIN example.test.\n\
-         @\t5\tIN\tSOA\tns1.example.test. host.example.test. 1 2 3 4 5\n\
+         @\t60\tIN\tSOA\tns1.example.test. host.example.test. 1 2 3 4 5\n\
          @\t60\tIN\tNS\tns1.example.test.\n\
          \\$x\t60\tIN\tA\t192.0.2.1\n\
          a\\.b\\@\t60\tIN\tA\t192.0.2.1\n\
@@ -373,7 +374,7 @@ fn a_zone_is_written_in_canonical_order_relative_to_its_name() {
     assert_eq!(text, "$ORIGIN 2.0.192.in-addr.arpa.\n1\t60\tIN\tPTR\twww.example.test.\n");
     assert_eq!(counts.records, 1);
     let (text, _) = written(&parsed, ".");
-    assert!(text.contains("\nB.Example.test.\t60\tIN\tA\t192.0.2.9\n"), "{text}");
+    assert!(text.contains("\nB.example.test.\t60\tIN\tA\t192.0.2.9\n"), "{text}");
     let mut all = Vec::new();
     assert_eq!(write_all(&parsed, &mut all).unwrap().records, 10);
     let all = String::from_utf8(all).unwrap();
@@ -569,10 +570,10 @@ fn a_changed_line_of_many_is_found_without_reading_the_others() {
     // The marks that come of it are as good as those of a whole reading.
     let again = read(&new, &start).marks;
     assert!(changes.marks.along.len() >= again.along.len() / 2);
+    let mut files = NoFiles;
+    let mut reader = reader::Reader::new(&start, &mut files);
+    let (mut at, mut state) = (0, again.along[0].state.clone());
     for mark in &changes.marks.along {
-        let (mut files, mut at) = (NoFiles, 0);
-        let mut reader = reader::Reader::new(&start, &mut files);
-        let mut state = again.along[0].state.clone();
         while at < mark.at {
             at = reader.step(new.as_bytes(), at, &mut state);
         }
@@ -586,7 +587,7 @@ fn a_changed_line_of_many_is_found_without_reading_the_others() {
 #[test]
 fn what_has_effects_beyond_its_line_is_not_told_cheaply() {
     let start = Start { one_zone: true, ..start("test") };
-    let old = large(200_000);
+    let old = large(140_000);
     let marks = read(&old, &start).marks;
     let tell = |new: &str| changes(old.as_bytes(), new.as_bytes(), &marks, &start).is_some();
     assert!(tell(&old));
