@@ -118,6 +118,7 @@ fn over_http_a_login_goes_to_the_server_alone_and_nothing_is_sent_while_nothing_
     let (requests, transfers) = (server.requests(), server.transfers());
     assert_eq!(transfers, 1);
     eventually("the server is asked again", LOOK_LIMIT, || {
+        assert_eq!(of("s3cret"), 0, "a password on a command line is no secret");
         if server.requests() > requests + 6 { Ok(()) } else { Err(server.requests().to_string()) }
     });
     assert_eq!(server.transfers(), transfers);
