@@ -119,8 +119,11 @@ impl Git {
         // What it would be compared with is what the store holds.
         self.read = None;
         let looked = timeout(WHOLE, self.look_for_as_long_as_it_takes()).await;
-        let looked =
-            looked.unwrap_or_else(|_| Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs()))));
+        let looked = looked.unwrap_or_else(|_| {
+            // What they may have told meanwhile is lost.
+            self.zones = None;
+            Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs())))
+        });
         looked.map_err(|trouble| match trouble {
             Trouble::Whole(why) => SourceError(why),
             other => {

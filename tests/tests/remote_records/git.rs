@@ -3,7 +3,7 @@
 use crate::{LOOK_LIMIT, eventually_says, generation, look, look_fails, plan, records, source, start_again};
 use dnsplane_tests::{Document, GitServer, Node, Record, Repository, eventually};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, net::TcpListener, os::unix::fs::symlink};
 
 fn document(address: &str) -> String {
     Document::of(&records(address)).body
@@ -193,7 +193,9 @@ fn a_damaged_copy_is_made_anew() {
     let mut node = node(&repository.url(), &Value::Null);
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
     let copy = node.path("store/source.git");
-    for (address, damage) in [("192.0.2.8", "packs"), ("192.0.2.9", "lock"), ("192.0.2.10", "all")] {
+    for (address, damage) in
+        [("192.0.2.8", "packs"), ("192.0.2.9", "lock"), ("192.0.2.10", "all"), ("192.0.2.11", "many")]
+    {
         match damage {
             "packs" => {
                 for entry in fs::read_dir(copy.join("objects/pack")).expect("packs").flatten() {
@@ -201,12 +203,32 @@ fn a_damaged_copy_is_made_anew() {
                     fs::write(entry.path(), "nonsense").expect("a pack can be written");
                 }
             }
+            "many" => (0..60).for_each(|number| {
+                fs::write(copy.join(format!("objects/pack/{number}.pack")), "").expect("a pack can be written");
+            }),
             "lock" => fs::write(copy.join("shallow.lock"), "").expect("a lock can be left"),
             _ => fs::remove_dir_all(&copy).and_then(|()| fs::write(&copy, "a file")).expect("it can be replaced"),
         }
         repository.commit("dnsrecords.json", &document(address));
         node.eventually_answers("www.dns.test", "A", &[address]);
     }
+    let packs = fs::read_dir(copy.join("objects/pack")).expect("packs").count();
+    assert!(packs < 10, "a copy of many packs is made anew: {packs}");
+}
+
+#[test]
+fn no_look_takes_longer_than_a_minute() {
+    // Takes connections and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("git://{}/dns.git", listener.local_addr().expect("a bound socket has an address"));
+    let mut node = plan("a", json!({"type": "git", "location": url})).prepare();
+    node.start_control();
+    node.wait_healthy();
+    eventually("the look is given up", LOOK_LIMIT, || {
+        let source = source(&node);
+        let given_up = source["problem"].as_str().is_some_and(|problem| problem.contains("it takes longer than 60 s"));
+        if given_up { Ok(()) } else { Err(source.to_string()) }
+    });
 }
 
 #[test]
