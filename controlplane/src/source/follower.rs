@@ -128,7 +128,10 @@ impl Follower {
                 outcome = self.look() => outcome,
             };
             self.rearm(&mut watcher, &told, outcome.is_ok());
-            look_at = Instant::now() + self.pause(outcome.is_ok());
+            // Somebody who asks again and again does not put off the next look of our own.
+            if asked.is_none() || outcome.is_ok() {
+                look_at = Instant::now() + self.pause(outcome.is_ok());
+            }
             if let Some(reply) = asked {
                 // Whoever asked may have gone.
                 let _ = reply.send(outcome);

@@ -65,7 +65,7 @@ fn whatever_is_no_whole_document_is_a_reason_and_the_last_good_set_stays() {
             Document::text("{\"records\": [\n  {\"name\": \"a.test\", \"ttl\": \"x\"}]}"),
             "line 2, column 31 (`records[0].ttl`)",
         ),
-        (Document::text("{\"records\": [{\"name\": \"a.test\"}"), "line 1, column 32"),
+        (Document::text("{\"records\": [{\"name\": \"a.test\"}"), "line 1, column 31 (`records`): EOF"),
     ] {
         server.serve(document);
         look_fails(&node, words);
