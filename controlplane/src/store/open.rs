@@ -192,7 +192,7 @@ impl Store {
         copies: PathBuf,
         keeping: Keeping,
         lock: File,
-    ) -> Result<(Self, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>), OpenError> {
+    ) -> Result<Started, OpenError> {
         let Ground { view, clock, log, recent, tombs, image_bytes, .. } = ground;
         info!(generation = %view.generation, records = view.records.len(), "store open");
         let next_order = writer::last_order(view.records.iter());
@@ -229,6 +229,9 @@ impl Store {
         Ok((store, views, reload_inbox))
     }
 }
+
+/// A store, and what its keeper works with: the views of the writer, and who asks for a look.
+type Started = (Store, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>);
 
 /// What was found on disk.
 struct Ground {
