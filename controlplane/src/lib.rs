@@ -29,5 +29,7 @@ mod aside;
 mod blocking;
 mod hand_edits;
 mod run;
+mod stamp;
+mod web;
 
 pub use run::run;

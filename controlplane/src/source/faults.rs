@@ -61,6 +61,14 @@ impl Faults {
         self.count += other.count;
     }
 
+    /// The same, where the first also says what comes of them.
+    pub(crate) fn which_means(mut self, what: &str) -> Self {
+        if let Some(first) = self.first.first_mut() {
+            first.what = format!("{}; {what}", first.what);
+        }
+        self
+    }
+
     /// The first of them.
     pub fn first(&self) -> &[Fault] {
         &self.first

@@ -34,6 +34,7 @@ pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<
                 .await?;
             Ok(Exit::Done)
         }
+        RecordCommand::Load => edited(&Client::connect(socket).await?.load_records().await?, out),
         RecordCommand::Check => {
             let problems = Client::connect(socket).await?.check_records().await?;
             let header = ["NAME", "TYPE", "VALUE", "REASON"];
