@@ -18,8 +18,11 @@ use std::{
 };
 
 mod restore;
+mod undo;
 
 pub use restore::Restoration;
+pub use undo::Undo;
+pub(super) use undo::MOST_ROWS as MOST_UNDONE;
 
 /// A record as someone asks for it.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +65,8 @@ pub enum Edit {
     Remove(Selection),
     /// Brings back what a peer's snapshot overwrote.
     Restore(Restoration),
+    /// Takes a change back.
+    Undo(Box<Undo>),
 }
 
 /// The edit breaks a rule; one sentence each.
@@ -71,7 +76,7 @@ pub struct EditRefused(pub Vec<String>);
 
 /// What an edit comes to.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(in crate::store) struct Plan {
     /// Rows that go, replaced ones included.
     pub(super) removed: Vec<Arc<Row>>,
     /// Records that come, with the place of the row they replace.
@@ -97,6 +102,7 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
         Edit::Update(new) => update(records, new),
         Edit::Remove(selection) => remove(records, selection),
         Edit::Restore(restoration) => restore::plan(records, restoration),
+        Edit::Undo(undo) => undo.plan(records),
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     Origin, OwnWrites, QUEUE, Seen, Store, View,
     entry::{Clock, Entry},
     image::{self, ImageError},
-    log::{Log, LogError},
+    log::{Archive, Log, LogError},
     mirror::{self, FileError, Mirror, MirrorStatus, Note},
     recent::Recent,
     tombs::Tombs,
@@ -153,8 +153,10 @@ impl Store {
         let (reloads, reload_inbox) = mpsc::channel(16);
         let status = MirrorStatus { path: opening.records_file.clone(), ..MirrorStatus::default() };
         let (status, mirror_status) = watch::channel(status);
+        let archive = Arc::new(Archive::new(&opening.folder, view.generation.session));
         let writer = Writer {
             folder: opening.folder.clone(),
+            archive: Arc::clone(&archive),
             view,
             clock,
             next_order,
@@ -188,7 +190,7 @@ impl Store {
             .map_err(|source| OpenError::Folder { path: opening.folder, source })?;
         let keeper = tokio::spawn(mirror.run(reload_inbox, shutdown));
         let guard = Arc::default();
-        Ok((Self { requests, views, reloads, recent, mirror: mirror_status, guard, offered }, keeper))
+        Ok((Self { requests, views, reloads, recent, archive, mirror: mirror_status, guard, offered }, keeper))
     }
 }
 
