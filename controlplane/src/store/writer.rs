@@ -1,6 +1,7 @@
 //! The writer thread: batches requests, decides, appends, shows, answers.
 
 mod peer;
+mod reading;
 
 use super::{
     Edited, Origin, Request, StoreError, View,
@@ -66,9 +67,11 @@ impl Writer {
             while let Some(request) = next.take() {
                 match request {
                     // What a records file may overwrite depends on what is newer than it: that must be on disk and known.
-                    Request::TakeFile { .. } => {
+                    Request::Take { taking, reply } => {
                         self.turn(std::mem::take(&mut batch));
-                        self.turn(vec![request]);
+                        let taken = self.take_reading(taking);
+                        // Whoever asked may have gone; what was written stays written.
+                        let _ = reply.send(taken);
                     }
                     // The same goes for what a peer's snapshot costs us.
                     Request::Offer { offer, judge, reply } => {
@@ -135,32 +138,32 @@ impl Writer {
                 };
                 (entry, answer_with(reply, result))
             }
-            Request::TakeFile { records, mirrored, reply } => {
-                let newer = self.touched_after(mirrored);
-                let mut plan = edit::difference(&self.view.records, records, &newer);
-                let (gone, came) = (plan.removed.len(), plan.added.len());
-                plan.messages.push(format!("{came} records taken from the records file, {gone} replaced or removed"));
-                let (entry, result) = self.accept_edit(plan, "records file".to_owned());
-                (entry, answer_with(reply, result))
-            }
+            Request::Take { taking, reply } => (None, answer_with(reply, self.take_reading(taking))),
             Request::Offer { offer, judge, reply } => (None, answer_with(reply, self.take_offer(offer, judge))),
         }
     }
 
     fn accept_edit(&mut self, plan: Plan, actor: String) -> (Option<Entry>, Result<Edited, StoreError>) {
-        let changed = !plan.is_empty();
         let messages = plan.messages.clone();
-        let entry = changed.then(|| {
+        let entry = self.own_entry(plan, actor);
+        if let Some(entry) = &entry {
+            self.view = entry.apply(&self.view);
+        }
+        let View { generation, records, .. } = &self.view;
+        let changed = entry.is_some();
+        (entry, Ok(Edited { changed, messages, generation: *generation, records: records.len() }))
+    }
+
+    /// The entry of a write of our own, if it changes anything.
+    fn own_entry(&mut self, plan: Plan, actor: String) -> Option<Entry> {
+        (!plan.is_empty()).then(|| {
             let mut own = self.view.own;
             own.seq = (own.seq + 1).max(wall_ms());
             own.written_at = self.time_of_write();
             let mut entry = self.entry(plan, actor);
             entry.own = Some(own.into());
-            self.view = entry.apply(&self.view);
             entry
-        });
-        let View { generation, records, .. } = &self.view;
-        (entry, Ok(Edited { changed, messages, generation: *generation, records: records.len() }))
+        })
     }
 
     /// The time that peers are told of a write: the clock's, but later than that of whatever it is made on top of (R4).
