@@ -296,17 +296,19 @@ impl Store {
         self.offered.fetch_max(written_at, Ordering::Relaxed);
     }
 
+    /// Whether edits are taken, or why not.
+    pub fn may_edit(&self) -> Result<(), StoreError> {
+        let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
+        match &guard.read_only {
+            Some(reason) => Err(StoreError::ReadOnly(reason.clone())),
+            None if guard.rejecting => Err(StoreError::LocalWritesRejected),
+            None => Ok(()),
+        }
+    }
+
     /// Makes a local write. When this returns `Ok`, it is on disk.
     pub async fn edit(&self, edit: Edit, actor: impl Into<Actor>) -> Result<Edited, StoreError> {
-        {
-            let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(reason) = &guard.read_only {
-                return Err(StoreError::ReadOnly(reason.clone()));
-            }
-            if guard.rejecting {
-                return Err(StoreError::LocalWritesRejected);
-            }
-        }
+        self.may_edit()?;
         self.ask(|reply| Request::Edit { edit, actor: actor.into(), reply }).await
     }
 
