@@ -15,7 +15,7 @@ use crate::{
     live::Live,
     record::json,
     status::Node,
-    store::{ConflictJson, Edit, HistoryJson, Edited, Restoration, Store, StoreError},
+    store::{ConflictJson, Edit, Edited, HistoryJson, Restoration, Store, StoreError},
     upstreams::{Edit as ServersEdit, Servers},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};

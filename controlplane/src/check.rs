@@ -7,6 +7,7 @@
 //! Two walks over the rows: the first judges what stands at one name and remembers the few owners that matter to others
 //! (zones, delegations, aliases); the second judges names by those. A million rows without any take a fraction of a second.
 
+pub mod files;
 mod owners;
 mod rule;
 #[cfg(test)]
@@ -54,7 +55,9 @@ pub fn neighbours(kind: Option<RecordType>, other: Option<RecordType>) -> Option
     let beside_cname = |kind| matches!(kind, Some(RecordType::RRSIG | RecordType::NSEC));
     match (kind, other) {
         (Some(RecordType::CNAME), Some(RecordType::CNAME)) => Some("a name has at most one CNAME (RFC 2181 §10.1)"),
-        (Some(RecordType::CNAME), _) if !beside_cname(other) => Some("a CNAME stands alone at its name (RFC 1034 §3.6.2)"),
+        (Some(RecordType::CNAME), _) if !beside_cname(other) => {
+            Some("a CNAME stands alone at its name (RFC 1034 §3.6.2)")
+        }
         (_, Some(RecordType::CNAME)) if !beside_cname(kind) => Some("nothing stands beside a CNAME (RFC 1034 §3.6.2)"),
         (Some(RecordType::SOA), Some(RecordType::SOA)) => Some("a zone has one SOA (RFC 1035 §5.2)"),
         (Some(RecordType::DNAME), Some(RecordType::DNAME)) => Some("a name has at most one DNAME (RFC 6672 §2.4)"),

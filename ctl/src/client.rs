@@ -7,10 +7,10 @@ mod explain;
 
 use dnsplane_proto::pb::admin::{
     AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
-    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Filter, HistoryRequest, JoinReply, JoinRequest,
-    LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
-    StatusRequest, UndoRequest, admin_client::AdminClient,
+    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Filter, HistoryRequest,
+    JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record,
+    RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest,
+    SettingsReply, StatusRequest, UndoRequest, admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{

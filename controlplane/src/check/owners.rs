@@ -89,8 +89,7 @@ impl<'a> Owners<'a> {
         let is_address = matches!(kind, RecordType::A | RecordType::AAAA);
         if let Some(row) = self.cut_at_or_above(name) {
             let here = Name::parse(row.record.name()).is_ok_and(|cut| cut == *name);
-            let of_the_cut =
-                matches!(kind, RecordType::NS | RecordType::DS | RecordType::NSEC | RecordType::RRSIG);
+            let of_the_cut = matches!(kind, RecordType::NS | RecordType::DS | RecordType::NSEC | RecordType::RRSIG);
             if !(is_address || here && of_the_cut) {
                 return Some(Rule::BelowDelegation(row));
             }
@@ -128,14 +127,17 @@ impl<'a> Owners<'a> {
             return false;
         }
         // Below a delegation only the addresses of its own servers are ours to give (RFC 1034 §4.2.1).
-        let foreign = self.cut_at_or_above(target).is_some_and(|cut| !cut.record.name().eq_ignore_ascii_case(row.record.name()));
+        let foreign =
+            self.cut_at_or_above(target).is_some_and(|cut| !cut.record.name().eq_ignore_ascii_case(row.record.name()));
         if foreign || ancestors(target).skip(1).any(|above| self.dnames.contains_key(above)) {
             return false;
         }
         let text = target.to_string();
         let text = text.strip_suffix('.').unwrap_or(&text);
         let has_address = |name: &str| {
-            [RecordType::A, RecordType::AAAA, RecordType::CNAME].iter().any(|kind| !records.of_set(name, *kind).is_empty())
+            [RecordType::A, RecordType::AAAA, RecordType::CNAME]
+                .iter()
+                .any(|kind| !records.of_set(name, *kind).is_empty())
         };
         let rests = text.match_indices('.').map(|(at, _)| &text[at..]);
         !has_address(text) && !rests.map(|rest| format!("*{rest}")).any(|wildcard| has_address(&wildcard))

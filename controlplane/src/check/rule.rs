@@ -88,7 +88,11 @@ impl fmt::Display for Rule<'_> {
                 write!(f, "never answered: {} answers for all names below it (RFC 6672 §2.4)", said(above))
             }
             Self::BelowDelegation(above) => {
-                write!(f, "never answered: {} gives this name to other servers; only their addresses count here", said(above))
+                write!(
+                    f,
+                    "never answered: {} gives this name to other servers; only their addresses count here",
+                    said(above)
+                )
             }
             Self::Repeated => f.write_str("another record of this name says the same, written differently"),
             Self::Again(place) => write!(f, "says what the record at {place} has said; the first one counts"),
@@ -103,7 +107,9 @@ impl fmt::Display for Rule<'_> {
             Self::TargetHasNoAddress(target) => {
                 write!(f, "{target} has no address, and would have to have it in the records here")
             }
-            Self::NoNameServers => f.write_str("the zone names no servers: an NS record is missing here (RFC 1035 §5.2)"),
+            Self::NoNameServers => {
+                f.write_str("the zone names no servers: an NS record is missing here (RFC 1035 §5.2)")
+            }
         }
     }
 }

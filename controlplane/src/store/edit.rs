@@ -21,8 +21,8 @@ mod restore;
 mod undo;
 
 pub use restore::Restoration;
-pub use undo::Undo;
 pub(super) use undo::MOST_ROWS as MOST_UNDONE;
+pub use undo::Undo;
 
 /// A record as someone asks for it.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@
 mod past;
 
 pub(super) use past::Wanted;
-pub use past::{Past, PastJson, Step};
+pub use past::{Past, Step};
 
 use super::{
     Store, StoreError, View,
@@ -19,7 +19,7 @@ use crate::{
     records::{Records, Row},
 };
 use dnsplane_proto::RecordType;
-use past::{may_hold, number_of, read};
+use past::{PastJson, may_hold, number_of, read};
 use serde::Serialize;
 use std::{
     io::{self, Read},

@@ -80,7 +80,8 @@ impl Undo {
         let place = |place: &u64| Some(*place).filter(|place| !taken.contains(place));
         let added: Vec<_> = self.before.iter().map(|(at, record)| (place(at), record.clone())).collect();
         let goes = removed.iter().map(|row| format!("goes: {}", describe(&row.record)));
-        let mut messages: Vec<_> = goes.chain(added.iter().map(|(_, it)| format!("comes back: {}", describe(it)))).collect();
+        let mut messages: Vec<_> =
+            goes.chain(added.iter().map(|(_, it)| format!("comes back: {}", describe(it)))).collect();
         let more = messages.len().saturating_sub(NAMED);
         messages.truncate(NAMED);
         messages.extend((more > 0).then(|| format!("and {more} more")));
@@ -155,7 +156,8 @@ mod tests {
     /// The names and values that are there once it is done.
     fn done(records: &Records, undo: &Undo) -> Vec<String> {
         let plan = undo.plan(records).expect("can be undone");
-        let added = plan.added.into_iter().map(|(place, record)| Arc::new(Row::new(record, place.unwrap_or(99), 9, true)));
+        let added =
+            plan.added.into_iter().map(|(place, record)| Arc::new(Row::new(record, place.unwrap_or(99), 9, true)));
         let next = records.with(&plan.removed, &added.collect::<Vec<_>>());
         next.in_order().iter().map(|row| format!("{} {}", row.record.name(), row.record.value())).collect()
     }
@@ -169,7 +171,11 @@ mod tests {
         let gone = undo(2, &[(0, "c.test A 192.0.2.3")], &[]);
         assert_eq!(done(&records, &gone), ["c.test 192.0.2.3", "a.test 192.0.2.1", "b.test 192.0.2.2"]);
         let taken = undo(2, &[(1, "c.test A 192.0.2.3")], &[]);
-        assert_eq!(done(&records, &taken).last().map(String::as_str), Some("c.test 192.0.2.3"), "its place is another's");
+        assert_eq!(
+            done(&records, &taken).last().map(String::as_str),
+            Some("c.test 192.0.2.3"),
+            "its place is another's"
+        );
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub struct Step<'a> {
 
 /// A change as programs are told.
 #[derive(Serialize)]
-pub struct PastJson<'a> {
+pub(super) struct PastJson<'a> {
     number: u64,
     at: String,
     by: &'a str,
@@ -135,7 +135,8 @@ pub(super) fn number_of(payload: &[u8]) -> Option<u64> {
 /// Whether an entry may be about this name: it occurs there, or JSON writes it with escapes, or rows were not kept.
 pub(super) fn may_hold(payload: &[u8], name: &str) -> bool {
     let name = name.as_bytes();
-    let occurs = |text: &[u8], payload: &[u8]| payload.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
+    let occurs =
+        |text: &[u8], payload: &[u8]| payload.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text));
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*');
     if name.is_empty() || !name.iter().all(plain) {
         return true;

@@ -75,7 +75,10 @@ impl Archive {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::{Batch, Log}, *};
+    use super::{
+        super::{Batch, Log},
+        *,
+    };
 
     const SESSION: u64 = 7;
 

@@ -67,9 +67,8 @@ impl Segment {
         let mut header = [0; ENTRY_HEADER];
         while at + ENTRY_HEADER as u64 <= self.size {
             reader.read_exact(&mut header)?;
-            let [length, crc] = [0, 4].map(|start| {
-                header[start..].first_chunk().map_or(0, |four| u32::from_be_bytes(*four))
-            });
+            let [length, crc] =
+                [0, 4].map(|start| header[start..].first_chunk().map_or(0, |four| u32::from_be_bytes(*four)));
             let durable = header.last_chunk().map_or(0, |eight| u64::from_be_bytes(*eight));
             let place = Place { at: at + ENTRY_HEADER as u64, length, durable, crc };
             at = place.at + u64::from(length);
