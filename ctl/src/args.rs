@@ -166,6 +166,9 @@ pub(crate) struct Past {
     /// How many changes.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
+    /// Only changes before this one.
+    #[arg(long, value_name = "CHANGE", default_value_t = 0, hide_default_value = true)]
+    pub before: u64,
     /// Only changes of records of this name.
     #[arg(value_name = "NAME")]
     pub name: Option<String>,

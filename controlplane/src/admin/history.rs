@@ -62,7 +62,7 @@ fn problem(finding: &Finding<'_>, place: u64) -> pb::Problem {
 
 impl From<pb::HistoryRequest> for Asked {
     fn from(wire: pb::HistoryRequest) -> Self {
-        let pb::HistoryRequest { name, r#type, limit } = wire;
-        Self { name, kind: r#type, limit: usize::try_from(limit).unwrap_or(usize::MAX) }
+        let pb::HistoryRequest { name, r#type, limit, before } = wire;
+        Self { name, kind: r#type, limit: usize::try_from(limit).unwrap_or(usize::MAX), before }
     }
 }

@@ -144,12 +144,13 @@ async fn reload(State(api): State<Api>) -> Response {
 /// What became of the records, newest first.
 async fn history(State(api): State<Api>, Query(query): Query<Map<String, Value>>) -> Response {
     let text = |key: &str| query.get(key).and_then(Value::as_str).unwrap_or_default().trim();
-    let limit = match text("limit") {
-        "" => 0,
-        number => match number.parse() {
-            Ok(limit) => limit,
-            Err(_) => return invalid_arguments(&[format!("`limit` must be a number of changes, not `{number}`")]),
-        },
+    let number = |key: &str| match text(key) {
+        "" => Ok(0),
+        number => number.parse::<u32>().map_err(|_| format!("`{key}` must be a number, not `{number}`")),
+    };
+    let (limit, before) = match (number("limit"), number("before")) {
+        (Ok(limit), Ok(before)) => (limit as usize, u64::from(before)),
+        (Err(message), _) | (_, Err(message)) => return invalid_arguments(&[message]),
     };
     let kind = text("type");
     if !kind.is_empty()
@@ -157,7 +158,7 @@ async fn history(State(api): State<Api>, Query(query): Query<Map<String, Value>>
     {
         return invalid_arguments(&[unknown.to_string()]);
     }
-    let asked = Asked { name: text("name").to_owned(), kind: kind.to_owned(), limit };
+    let asked = Asked { name: text("name").to_owned(), kind: kind.to_owned(), limit, before };
     match api.store.history(asked).await {
         Ok(history) => json_reply(StatusCode::OK, &HistoryJson::of(&history, &api.cluster.node_id())),
         Err(error) => refusal(&error),

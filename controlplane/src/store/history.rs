@@ -34,8 +34,8 @@ const SMALL: usize = 1 << 20;
 const MOST_ROWS: usize = 1000;
 /// The same where nobody asked for a name.
 const FEW_ROWS: usize = 4;
-/// Rows that an answer holds in all.
-const MOST_IN_ALL: usize = 20_000;
+/// Octets of rows that an answer holds in all, beyond what the last change adds: far less than a reply may have.
+const MOST_OCTETS: usize = 16 << 20;
 /// Changes that an answer holds.
 const MOST_CHANGES: usize = 1000;
 /// Changes that are told if nobody says how many.
@@ -50,6 +50,8 @@ pub struct Asked {
     pub kind: String,
     /// How many, newest first; 0 is as many as usual.
     pub limit: usize,
+    /// Only changes before this one; 0: from the newest on.
+    pub before: u64,
 }
 
 /// The answer.
@@ -146,13 +148,14 @@ pub(super) fn look_up(archive: &Archive, newest: u64, asked: &Asked) -> io::Resu
         true => Wanted { matches: &|_| true, name: None, most: FEW_ROWS },
         false => Wanted { matches: &matches, name: Some(&name), most: MOST_ROWS },
     };
-    let (mut history, mut rows) = (History::default(), 0);
+    let newest = if asked.before == 0 { newest } else { newest.min(asked.before - 1) };
+    let (mut history, mut octets) = (History::default(), 0);
     walk(archive, newest, 0, &wanted, |past| {
-        if history.changes.len() == limit || rows >= MOST_IN_ALL {
+        if history.changes.len() == limit || octets >= MOST_OCTETS {
             history.more = true;
             return ControlFlow::Break(());
         }
-        rows += past.before.len() + past.after.len();
+        octets += past.octets();
         history.changes.push(past);
         ControlFlow::Continue(())
     })?;

@@ -39,10 +39,10 @@ pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<
             Ok(Exit::Done)
         }
         RecordCommand::Check { strict } => check(socket, strict, out).await,
-        RecordCommand::History(Past { limit, name, kind }) => {
+        RecordCommand::History(Past { limit, before, name, kind }) => {
             let (name, kind) = (name.unwrap_or_default(), kind.unwrap_or_default());
             let whole = name.is_empty();
-            let which = HistoryRequest { name, r#type: kind, limit };
+            let which = HistoryRequest { name, r#type: kind, limit, before };
             let document = Client::connect(socket).await?.record_history(which).await?;
             show(&document, |history, out| view::history(history, whole, out), out)
         }

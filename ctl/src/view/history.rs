@@ -17,7 +17,7 @@ pub(crate) fn history(document: &Value, whole: bool, out: &mut Output<'_>) -> io
         out.table(&header, changes.iter().flat_map(|change| rows(change, whole)).collect())?;
         out.line("")?;
     }
-    out.line(&end(history, changes.is_empty()))
+    out.line(&end(history, changes.last().and_then(|change| number(change, "number"))))
 }
 
 /// A row for the change and its first step, and one for each further step.
@@ -69,12 +69,13 @@ fn step(step: &Object) -> String {
     }
 }
 
-/// What follows, or why nothing does.
-fn end(history: &Object, is_empty: bool) -> String {
+/// What comes before the last change that was shown, if there was one.
+fn end(history: &Object, last: Option<u64>) -> String {
     if flag(history, "more") == Some(true) {
-        return "older changes are kept: --limit shows more".to_owned();
+        let before = last.map_or_else(String::new, |last| format!(", or --before {last}"));
+        return format!("older changes are kept: --limit shows more at once{before}");
     }
-    let what = if is_empty { "no change is kept" } else { "that is all that is kept" };
+    let what = if last.is_none() { "no change is kept" } else { "that is all that is kept" };
     match (number(history, "oldest"), text(history, "oldest_at")) {
         (Some(oldest), Some(at)) => format!("{what}; history goes back to change {oldest}, {}", whole_seconds(at)),
         _ => format!("{what}: nothing was ever changed here"),
@@ -130,10 +131,10 @@ mod tests {
 
     #[test]
     fn the_end_says_how_far_history_goes() {
-        let end = |history: Value, empty| super::end(history.as_object().expect("an object"), empty);
-        assert!(end(json!({"more": true}), false).contains("--limit"));
+        let end = |history: Value, last| super::end(history.as_object().expect("an object"), last);
+        assert!(end(json!({"more": true}), Some(7)).contains("--before 7"));
         let kept = json!({"more": false, "oldest": 3, "oldest_at": "2026-11-22T19:58:00.5Z"});
-        assert_eq!(end(kept, true), "no change is kept; history goes back to change 3, 2026-11-22T19:58:00Z");
-        assert!(end(json!({"more": false}), true).contains("ever"));
+        assert_eq!(end(kept, None), "no change is kept; history goes back to change 3, 2026-11-22T19:58:00Z");
+        assert!(end(json!({"more": false}), None).contains("ever"));
     }
 }

@@ -90,6 +90,14 @@ impl Past {
         self.is_change() && (self.whole || self.more > 0 || !self.before.is_empty() || !self.after.is_empty())
     }
 
+    /// About what its rows take in an answer.
+    pub(super) fn octets(&self) -> usize {
+        /// Keys, times, an id.
+        const BESIDE: usize = 300;
+        let rows = self.before.iter().chain(&self.after);
+        rows.map(|(_, record)| record.name().len() + record.value().len() + BESIDE).sum()
+    }
+
     /// Record by record: a row that came in the place of another is what became of that one.
     pub fn steps(&self) -> Vec<Step<'_>> {
         let mut steps: Vec<_> = self.before.iter().map(|(place, record)| (*place, Some(record), None)).collect();

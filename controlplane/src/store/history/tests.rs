@@ -72,7 +72,9 @@ fn changes_are_told_newest_first_over_segments_old_and_live() {
         let two = look_up(&archive, 4, &asked("a.test", 2)).unwrap();
         assert_eq!((numbers(&two), two.more), (vec![4, 2], true));
         assert_eq!(numbers(&look_up(&archive, 2, &asked("", 0)).unwrap()), [2, 1], "nothing that is not shown yet");
-        let none = Asked { name: "a.test".into(), kind: "TXT".into(), limit: 0 };
+        let older = Asked { before: 4, ..asked("a.test", 0) };
+        assert_eq!(numbers(&look_up(&archive, 4, &older).unwrap()), [2, 1]);
+        let none = Asked { kind: "TXT".into(), ..asked("a.test", 0) };
         assert_eq!(numbers(&look_up(&archive, 4, &none).unwrap()), [0; 0]);
     }
 }
