@@ -1,8 +1,8 @@
 //! Every change says who made it, when and where, and can be taken back.
 
-use dnsplane_tests::{Cluster, Node, Plan, Record};
+use dnsplane_tests::{Cluster, Node, Plan, Record, http};
 use serde_json::{Value, json};
-use std::fs;
+use std::{fs, net::SocketAddr, thread};
 
 fn history(node: &Node, words: &[&str]) -> Vec<Value> {
     let text = node.ctl(&[&["--json", "record", "history"], words].concat()).success();
@@ -170,20 +170,26 @@ fn segments(node: &Node, prefix: &str) -> Vec<String> {
     names
 }
 
-/// Writes so much that the log is replaced by an image.
-fn make_the_log_long(node: &Node) {
+/// Changes a record again and again, `most` times or until nobody answers any more; returns how often that was acknowledged.
+fn change_a_lot(api: SocketAddr, most: usize) -> usize {
     // A change holds both sides of it: some 120 KB each.
     let value = |fill: char| format!("\"{}\"", fill.to_string().repeat(60_000));
-    for round in 0..150 {
+    let record = |round: usize| {
         let fill = if round % 2 == 0 { 'x' } else { 'y' };
-        let record = json!({"id": "11111111-1111-4111-8111-111111111111", "name": "long.example", "type": "TXT",
-                            "value": value(fill), "ttl": 60 + round});
-        let reply = match round {
-            0 => node.request("POST", "/dns/records", Some(&record)),
-            _ => node.request("PUT", "/dns/records", Some(&record)),
-        };
-        assert!(reply.status < 300, "{reply:?}");
-    }
+        json!({"name": "long.example", "type": "TXT", "value": value(fill), "ttl": 60 + round,
+               "id": "11111111-1111-4111-8111-111111111111"})
+    };
+    // Unknown ids are refused, so that the first one is added; it may be there from an earlier time.
+    let _known = http::request(api, "POST", "/dns/records", Some(&record(0)));
+    let change = |round: &usize| {
+        http::request(api, "PUT", "/dns/records", Some(&record(*round))).is_ok_and(|it| it.status == 200)
+    };
+    (1..=most).take_while(change).count()
+}
+
+/// Writes so much that the log is replaced by an image.
+fn make_the_log_long(node: &Node) {
+    assert_eq!(change_a_lot(node.api(), 149), 149, "{}", node.logs());
 }
 
 #[test]
@@ -202,7 +208,7 @@ fn history_survives_restarts_and_the_compaction_of_the_log() {
     node.start_control();
     node.wait_healthy();
     let changes = history(&node, &["www.example"]);
-    assert_eq!(changes.iter().map(number).collect::<Vec<_>>(), [&removed, "1"]);
+    assert_eq!(changes.iter().map(number).collect::<Vec<_>>(), [removed.as_str(), "1"]);
     assert_eq!(all_numbers(&node).len(), 152);
     node.ctl(&["record", "undo", &removed, "--yes"]).success();
     assert!(node.records().contains(&Record::a("www.example", "192.0.2.1")));
@@ -210,23 +216,34 @@ fn history_survives_restarts_and_the_compaction_of_the_log() {
 
 #[test]
 fn killed_in_the_middle_of_compaction_nothing_is_lost() {
-    let mut node = Plan::new("killed").start_control();
+    // So many that writing the image takes a moment.
+    let records: Vec<_> = (0..20_000).map(|number| Record::a(&format!("n{number}.example"), "192.0.2.1")).collect();
+    let mut node = Plan::new("killed").records(&records).start_control();
     node.add(&Record::a("www.example", "192.0.2.1"));
-    for round in 0..3 {
-        make_the_log_long(&node);
-        // Somewhere between the new segment and the last renamed one; wherever it is, all is there afterwards.
-        node.eventually("a new segment, or what it became", |node| {
-            let (live, old) = (segments(node, "log-").len(), segments(node, "history-").len());
-            if live + old > 1 { Ok(()) } else { Err(format!("{live} segments, {old} old ones")) }
+    let first = newest(&node, "www.example");
+    for round in 0..2 {
+        let api = node.api();
+        let old = segments(&node, "history-").len();
+        let writing = thread::spawn(move || change_a_lot(api, 180));
+        node.eventually("an image is being written, or just was", |node| {
+            let (new, now) = (segments(node, ".image.").len(), segments(node, "history-").len());
+            if now > old || round == 0 && new > 0 {
+                Ok(())
+            } else {
+                Err(format!("{new} new images, {now} old segments"))
+            }
         });
         node.control().kill();
+        let acknowledged = writing.join().expect("the writer ends");
         node.start_control();
         node.wait_healthy();
         assert_eq!(history(&node, &["www.example"]).len(), 1, "round {round}");
         let numbers = all_numbers(&node);
         let gaps: Vec<_> = numbers.windows(2).filter(|pair| pair[0] != pair[1] + 1).collect();
-        assert!(gaps.is_empty() && numbers.last() == Some(&1), "round {round}: {gaps:?}, from {:?}", numbers.last());
-        node.delete("long.example");
+        assert!(gaps.is_empty(), "round {round}: {gaps:?}");
+        assert_eq!(numbers.last().map(u64::to_string).as_ref(), Some(&first), "round {round}");
+        assert!(numbers.len() > acknowledged, "round {round}: {acknowledged} changes, {} in history", numbers.len());
+        assert_eq!(node.records().len(), records.len() + 2, "round {round}");
     }
 }
 
