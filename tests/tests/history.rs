@@ -175,7 +175,7 @@ fn change_a_lot(api: SocketAddr, most: usize) -> usize {
     // A change holds both sides of it: some 120 KB each.
     let value = |fill: char| format!("\"{}\"", fill.to_string().repeat(60_000));
     let record = |round: usize| {
-        let fill = if round % 2 == 0 { 'x' } else { 'y' };
+        let fill = if round.is_multiple_of(2) { 'x' } else { 'y' };
         json!({"name": "long.example", "type": "TXT", "value": value(fill), "ttl": 60 + round,
                "id": "11111111-1111-4111-8111-111111111111"})
     };

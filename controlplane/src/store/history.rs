@@ -236,11 +236,11 @@ fn entry(segment: &Segment, place: Place, wanted: &Wanted<'_>, buffer: &mut Vec<
     let mut payload = segment.payload(place);
     if place.length() > SMALL {
         let past = read(io::BufReader::with_capacity(64 << 10, &mut payload), wanted).ok();
-        return Ok(past.filter(|_| payload.is_intact().unwrap_or_default()).map_or(Entry::Damaged, Entry::Past));
+        return Ok(past.filter(|_| payload.check().unwrap_or_default()).map_or(Entry::Damaged, Entry::Past));
     }
     buffer.clear();
     payload.read_to_end(buffer)?;
-    if !payload.is_intact()? {
+    if !payload.check()? {
         return Ok(Entry::Damaged);
     }
     match number_of(buffer) {

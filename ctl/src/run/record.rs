@@ -70,6 +70,9 @@ async fn check(socket: &Path, strict: bool, out: &mut Output<'_>) -> Result<Exit
 /// Shows what undoing would do, asks, and has it done.
 async fn undo(socket: &Path, undone: Undone, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let Undone { dry_run, yes, number } = undone;
+    if !(dry_run || yes) {
+        can_ask()?;
+    }
     let mut client = Client::connect(socket).await?;
     if dry_run {
         return edited(&client.undo_change(UndoRequest { number, dry_run }).await?, out);
@@ -83,11 +86,15 @@ async fn undo(socket: &Path, undone: Undone, out: &mut Output<'_>) -> Result<Exi
     edited(&client.undo_change(UndoRequest { number, dry_run }).await?, out)
 }
 
+fn can_ask() -> Result<(), Failure> {
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::Usage("there is no terminal to ask at: look with --dry-run, do it with --yes".to_owned()))
+}
+
 /// Asks at the terminal whether what was shown is to be done.
 fn confirm(question: &str, shown: &[String], out: &mut Output<'_>) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::Usage("there is no terminal to ask at: look with --dry-run, do it with --yes".to_owned()));
-    }
     if !out.is_json() {
         lines(shown, out)?;
     }

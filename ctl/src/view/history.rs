@@ -123,10 +123,10 @@ mod tests {
             "number": 8, "by": "peer b (10.0.0.2:7946)", "node_id": "b", "local": false, "removed": 0, "added": 900,
             "names": ["a.example", "b.example"], "records": [step, step, step, step], "more": 896
         });
-        let lines = lines(change.as_object().expect("an object"), true);
-        assert_eq!(lines, ["0 rows gone or replaced, 900 come or changed: a.example, b.example, …"]);
+        let told = lines(change.as_object().expect("an object"), true);
+        assert_eq!(told, ["0 rows gone or replaced, 900 come or changed: a.example, b.example, …"]);
         let whole = json!({"whole": true, "removed": 1, "added": 2});
-        assert!(super::lines(whole.as_object().expect("an object"), false)[0].contains("too many"));
+        assert!(lines(whole.as_object().expect("an object"), false)[0].contains("too many"));
     }
 
     #[test]

@@ -97,8 +97,8 @@ impl Place {
 }
 
 impl Payload<'_> {
-    /// Whether it is what was written. Reads to its end.
-    pub(in crate::store) fn is_intact(mut self) -> io::Result<bool> {
+    /// Reads to its end; whether it is what was written.
+    pub(in crate::store) fn check(mut self) -> io::Result<bool> {
         io::copy(&mut self, &mut io::sink())?;
         Ok(self.hasher.finalize() == self.place.crc)
     }
