@@ -307,6 +307,7 @@ fn status(error: StoreError) -> Status {
     match error {
         StoreError::Refused(_) => Status::invalid_argument(text),
         StoreError::Disk { .. } | StoreError::Closed => Status::unavailable(text),
+        StoreError::Overtaken => Status::aborted(text),
         StoreError::Unreadable(_) | StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {
             Status::failed_precondition(text)
         }

@@ -18,7 +18,8 @@ mod tombs;
 mod writer;
 
 pub use conflict::{Conflict, ConflictJson, Conflicts};
-pub use edit::{Edit, EditRefused, NewRecord, Restoration, Selection};
+pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection};
+pub(crate) use edit::{ImportItem, ImportScope};
 pub use mirror::{FileError, MirrorStatus};
 pub use offer::{Content, Delta, Judge, Judged, Offer, Origin, Standing, Verdict};
 pub use open::{OpenError, Opening, Seed};
@@ -118,6 +119,9 @@ pub enum StoreError {
         "this node rejects local writes (`cluster_reject_local_writes`); make the change on the node that owns the records"
     )]
     LocalWritesRejected,
+    /// The records are no longer those that the edit was worked out for.
+    #[error("the records changed meanwhile; nothing was done, compare again")]
+    Overtaken,
     /// The store is being closed.
     #[error("the store is shutting down")]
     Closed,
@@ -219,17 +223,19 @@ impl Store {
         self.offered.fetch_max(written_at, Ordering::Relaxed);
     }
 
+    /// Whether edits are taken, or why not.
+    pub fn may_edit(&self) -> Result<(), StoreError> {
+        let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
+        match &guard.read_only {
+            Some(reason) => Err(StoreError::ReadOnly(reason.clone())),
+            None if guard.rejecting => Err(StoreError::LocalWritesRejected),
+            None => Ok(()),
+        }
+    }
+
     /// Makes a local write. When this returns `Ok`, it is on disk.
     pub async fn edit(&self, edit: Edit, actor: impl Into<Actor>) -> Result<Edited, StoreError> {
-        {
-            let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(reason) = &guard.read_only {
-                return Err(StoreError::ReadOnly(reason.clone()));
-            }
-            if guard.rejecting {
-                return Err(StoreError::LocalWritesRejected);
-            }
-        }
+        self.may_edit()?;
         self.ask(|reply| Request::Edit { edit, actor: actor.into(), reply }).await
     }
 

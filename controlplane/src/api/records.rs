@@ -163,6 +163,7 @@ fn refusal(error: &StoreError) -> Response {
         StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {
             error_reply(StatusCode::FORBIDDEN, &error.to_string(), &[])
         }
+        StoreError::Overtaken => error_reply(StatusCode::CONFLICT, &error.to_string(), &[]),
         StoreError::Unreadable(_) => error_reply(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string(), &[]),
     }
 }

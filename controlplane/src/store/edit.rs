@@ -16,8 +16,11 @@ use std::{
     sync::Arc,
 };
 
+mod import;
 mod restore;
 
+pub use import::Import;
+pub(crate) use import::{Item as ImportItem, Scope as ImportScope};
 pub use restore::Restoration;
 
 /// A record as someone asks for it.
@@ -61,6 +64,8 @@ pub enum Edit {
     Remove(Selection),
     /// Brings back what a peer's snapshot overwrote.
     Restore(Restoration),
+    /// What a file of records does, worked out for one generation.
+    Import(Box<Import>),
 }
 
 /// The edit breaks a rule; one sentence each.
@@ -70,7 +75,7 @@ pub struct EditRefused(pub Vec<String>);
 
 /// What an edit comes to.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(in crate::store) struct Plan {
     /// Rows that go, replaced ones included.
     pub(super) removed: Vec<Arc<Row>>,
     /// Records that come, with the place of the row they replace.
@@ -96,6 +101,7 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
         Edit::Update(new) => update(records, new),
         Edit::Remove(selection) => remove(records, selection),
         Edit::Restore(restoration) => restore::plan(records, restoration),
+        Edit::Import(import) => Ok(Import::clone(import).into_plan()),
     }
 }
 
@@ -288,29 +294,32 @@ fn checked(new: &NewRecord) -> Result<Record, EditRefused> {
 
 /// Rules about what may stand side by side at one name.
 fn check_neighbours(records: &Records, record: &Record, replaced: Option<&Arc<Row>>) -> Result<(), EditRefused> {
-    // DNSSEC's own types may stand beside a CNAME (RFC 4034 §3 and §4).
-    let beside_cname = |kind| matches!(kind, Some(RecordType::RRSIG | RecordType::NSEC));
-    let kind = record.kind();
     for row in records.of_name(record.name()) {
         if replaced.is_some_and(|replaced| Arc::ptr_eq(replaced, row))
             || row.record.cmp_identity(record) == Ordering::Equal
         {
             continue;
         }
-        let other = row.record.kind();
-        let rule = match (kind, other) {
-            (Some(RecordType::CNAME), Some(RecordType::CNAME)) => "a name has at most one CNAME (RFC 2181 §10.1)",
-            (Some(RecordType::CNAME), _) if !beside_cname(other) => {
-                "a CNAME stands alone at its name (RFC 1034 §3.6.2)"
-            }
-            (_, Some(RecordType::CNAME)) if !beside_cname(kind) => "nothing stands beside a CNAME (RFC 1034 §3.6.2)",
-            (Some(RecordType::SOA), Some(RecordType::SOA)) => "a zone has one SOA (RFC 1035 §5.2)",
-            (Some(RecordType::DNAME), Some(RecordType::DNAME)) => "a name has at most one DNAME (RFC 6672 §2.4)",
-            _ => continue,
-        };
+        let Some(rule) = rule(record.kind(), row.record.kind()) else { continue };
         return Err(refused(format!("{rule}; here is {} already", describe(&row.record))));
     }
     Ok(())
+}
+
+/// The rule that a record of one type breaks beside one of another.
+fn rule(kind: Option<RecordType>, other: Option<RecordType>) -> Option<&'static str> {
+    // DNSSEC's own types may stand beside a CNAME (RFC 4034 §3 and §4).
+    let beside_cname = |kind| matches!(kind, Some(RecordType::RRSIG | RecordType::NSEC));
+    match (kind, other) {
+        (Some(RecordType::CNAME), Some(RecordType::CNAME)) => Some("a name has at most one CNAME (RFC 2181 §10.1)"),
+        (Some(RecordType::CNAME), _) if !beside_cname(other) => {
+            Some("a CNAME stands alone at its name (RFC 1034 §3.6.2)")
+        }
+        (_, Some(RecordType::CNAME)) if !beside_cname(kind) => Some("nothing stands beside a CNAME (RFC 1034 §3.6.2)"),
+        (Some(RecordType::SOA), Some(RecordType::SOA)) => Some("a zone has one SOA (RFC 1035 §5.2)"),
+        (Some(RecordType::DNAME), Some(RecordType::DNAME)) => Some("a name has at most one DNAME (RFC 6672 §2.4)"),
+        _ => None,
+    }
 }
 
 fn check_id_free(records: &Records, id: &str) -> Result<(), EditRefused> {

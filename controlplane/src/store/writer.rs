@@ -4,7 +4,7 @@ mod peer;
 
 use super::{
     Edited, Origin, Request, StoreError, View,
-    edit::{self, Plan},
+    edit::{self, Edit, Plan},
     entry::{Clock, Entry, Placed},
     image,
     log::{self, Batch, Log},
@@ -63,7 +63,8 @@ impl Writer {
             while let Some(request) = next.take() {
                 match request {
                     // What a records file may overwrite depends on what is newer than it: that must be on disk and known.
-                    Request::TakeFile { .. } => {
+                    // An import was worked out for one generation, which is known only when those before it are done.
+                    Request::TakeFile { .. } | Request::Edit { edit: Edit::Import(_), .. } => {
                         self.turn(std::mem::take(&mut batch));
                         self.turn(vec![request]);
                     }
@@ -126,9 +127,9 @@ impl Writer {
     fn decide(&mut self, request: Request) -> (Option<Entry>, Answer) {
         match request {
             Request::Edit { edit, actor, reply } => {
-                let (entry, result) = match edit::plan(&self.view.records, &edit) {
+                let (entry, result) = match self.plan_edit(edit) {
                     Ok(plan) => self.accept_edit(plan, actor),
-                    Err(refused) => (None, Err(refused.into())),
+                    Err(refused) => (None, Err(refused)),
                 };
                 (entry, answer_with(reply, result))
             }
@@ -141,6 +142,14 @@ impl Writer {
                 (entry, answer_with(reply, result))
             }
             Request::Offer { offer, judge, reply } => (None, answer_with(reply, self.take_offer(offer, judge))),
+        }
+    }
+
+    fn plan_edit(&self, edit: Edit) -> Result<Plan, StoreError> {
+        match edit {
+            Edit::Import(import) if import.generation != self.view.generation => Err(StoreError::Overtaken),
+            Edit::Import(import) => Ok(import.into_plan()),
+            edit => Ok(edit::plan(&self.view.records, &edit)?),
         }
     }
 
