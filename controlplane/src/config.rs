@@ -20,6 +20,8 @@ mod locate;
 mod named_file;
 mod places;
 mod read;
+mod records_source;
+mod remote;
 mod resolving;
 pub(crate) mod save;
 mod secret;
@@ -35,6 +37,8 @@ pub use cluster::{Cluster, Discovery, InvalidRecords, SyncPolicy};
 pub use diagnose::{ConfigError, Problem};
 pub use locate::Surroundings;
 pub use places::Position;
+pub use records_source::{RecordsSource, ZoneFiles};
+pub use remote::Remote;
 pub use resolving::Probing;
 pub use secret::Secret;
 pub use setting::{Change, Setting, UnknownKey};
@@ -103,18 +107,6 @@ pub struct Api {
     pub listen: Vec<SocketAddr>,
     /// What requests must carry; `None` admits everybody who can connect.
     pub token: Option<Secret>,
-}
-
-/// Where records come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecordsSource {
-    /// `dnsrecords.json`.
-    File {
-        /// Where it is.
-        path: PathBuf,
-        /// Records come from it alone: neither local writes nor peers change them.
-        read_only: bool,
-    },
 }
 
 /// The least severe messages that are logged.

@@ -18,6 +18,7 @@ pub mod record;
 pub mod records;
 pub mod remembered;
 pub mod sockets;
+pub mod source;
 pub mod status;
 pub mod store;
 pub mod upstreams;

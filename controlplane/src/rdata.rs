@@ -10,13 +10,21 @@
 mod digits;
 mod form;
 mod location;
+mod present;
 mod service;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use present::present;
 pub use words::BadText;
+
+pub(crate) use {
+    present::{present_into, present_name},
+    shape::{NotBelow, below, is_absolute},
+    words::{Word, Words},
+};
 
 use bytes::Bytes;
 use dnsplane_proto::RecordType;
@@ -26,7 +34,6 @@ use std::{
     borrow::Cow,
     net::{Ipv4Addr, Ipv6Addr},
 };
-use words::Words;
 
 /// Why a value is not one of its type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,16 +120,43 @@ pub fn parse(kind: RecordType, text: &str) -> Result<Bytes, InvalidValue> {
         meta if meta.is_meta() => return Err(InvalidValue::Meta(meta)),
         _ => {}
     }
-    let rdata = match text.strip_prefix("\\#") {
+    let mut rdata = Vec::with_capacity(text.len() + 2);
+    let free_text = matches!(kind, RecordType::TXT | RecordType::SPF);
+    match text.strip_prefix("\\#") {
         Some(rest) if rest.is_empty() || rest.starts_with(|next: char| next.is_ascii_whitespace()) => {
-            read_generic(kind, rest)?
+            read_generic(kind, Words::new(rest, false), &mut rdata)?;
         }
-        _ => read(kind, text)?,
-    };
+        _ => read(kind, Words::new(text, free_text), &mut rdata)?,
+    }
+    fitting(kind, &rdata)?;
+    Ok(rdata.into())
+}
+
+/// Reads what is left of an entry of a zone file as a value, and puts its wire form in place of what `rdata` holds.
+pub(crate) fn parse_entry(kind: RecordType, words: &Words<'_>, rdata: &mut Vec<u8>) -> Result<(), InvalidValue> {
+    rdata.clear();
+    if kind.is_meta() {
+        return Err(InvalidValue::Meta(kind));
+    }
+    let mut behind = words.clone();
+    match behind.next() {
+        Ok(Some(Word { text: "\\#", quoted: false, .. })) => read_generic(kind, behind, rdata)?,
+        _ => read(kind, words.clone(), rdata)?,
+    }
+    fitting(kind, rdata)
+}
+
+/// A TTL or another time of a zone file: seconds, or with units such as `1h30m`.
+pub(crate) fn period(text: &str) -> Option<u32> {
+    shape::period(text).ok()
+}
+
+/// What a message can carry.
+fn fitting(kind: RecordType, rdata: &[u8]) -> Result<(), InvalidValue> {
     if rdata.len() > usize::from(u16::MAX) {
         return Err(InvalidValue::TooLong { kind, octets: rdata.len() });
     }
-    Ok(rdata.into())
+    Ok(())
 }
 
 /// The text under which two values of a type count as one and the same record, as existing nodes see it: names without
@@ -136,16 +170,14 @@ pub fn normalise(kind: RecordType, value: &str) -> Cow<'_, str> {
     }
 }
 
-/// Reads the fields of the type's form, all of the text.
-fn read(kind: RecordType, text: &str) -> Result<Vec<u8>, InvalidValue> {
+/// Reads the fields of the type's form, all of the words, and appends their octets.
+fn read(kind: RecordType, all: Words<'_>, rdata: &mut Vec<u8>) -> Result<(), InvalidValue> {
     let form = Form::of(kind).ok_or(InvalidValue::NoTextForm(kind))?;
-    let all = Words::new(text, form.is_free_text());
     let miscounted = |found| InvalidValue::Words { kind, wants: form.wants(), example: form.example, found };
     let count = || all.clone().count().map_err(|fault| InvalidValue::Text { kind, fault });
     let mut words = all.clone();
-    let mut rdata = Vec::with_capacity(text.len() + 2);
     for (name, shape) in form.fields {
-        match shape.read(&mut words, &mut rdata) {
+        match shape.read(&mut words, rdata) {
             Ok(()) => {}
             Err(Fault::Missing) => return Err(miscounted(count()?)),
             // A field that is wrong because one before it is left out: say that instead.
@@ -161,24 +193,22 @@ fn read(kind: RecordType, text: &str) -> Result<Vec<u8>, InvalidValue> {
         }
     }
     match words.next() {
-        Ok(None) => Ok(rdata),
+        Ok(None) => Ok(()),
         Ok(Some(_)) => Err(miscounted(count()?)),
         Err(fault) => Err(InvalidValue::Text { kind, fault }),
     }
 }
 
 /// Reads what follows `\#` (RFC 3597 §5), and checks it if the type's form is known.
-fn read_generic(kind: RecordType, rest: &str) -> Result<Vec<u8>, InvalidValue> {
+fn read_generic(kind: RecordType, mut words: Words<'_>, rdata: &mut Vec<u8>) -> Result<(), InvalidValue> {
     let refusal = || InvalidValue::Generic { kind };
-    let mut words = Words::new(rest, false);
     let mut next = || words.next().map_err(|fault| InvalidValue::Text { kind, fault });
     let length: u16 = shape::number(next()?.ok_or_else(refusal)?.text).map_err(|_| refusal())?;
     let mut hex = String::new();
     while let Some(word) = next()? {
         hex.push_str(word.text);
     }
-    let mut rdata = Vec::with_capacity(hex.len() / 2);
-    digits::hex(hex.as_bytes(), &mut rdata).map_err(|_| refusal())?;
+    digits::hex(hex.as_bytes(), rdata).map_err(|_| refusal())?;
     if rdata.len() != usize::from(length) {
         return Err(refusal());
     }
@@ -191,7 +221,7 @@ fn read_generic(kind: RecordType, rest: &str) -> Result<Vec<u8>, InvalidValue> {
             return Err(InvalidValue::Layout { kind, octets: rdata.len() });
         }
     }
-    Ok(rdata)
+    Ok(())
 }
 
 /// Lower case character by character, as existing nodes do it: no character becomes two.

@@ -169,7 +169,9 @@ async fn open_store(
     state: &Result<cluster::State, cluster::StateError>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Store, tokio::task::JoinHandle<()>)> {
-    let RecordsSource::File { path: records_file, .. } = config.records.clone();
+    let RecordsSource::File { path: records_file, .. } = config.records.clone() else {
+        anyhow::bail!("{} cannot be followed by this build", config.records);
+    };
     let opening = Opening {
         folder: config.folder.join("store"),
         records_file,

@@ -1,10 +1,11 @@
 //! From the struct that mirrors the file to usable values: defaults, addresses, paths, and what must not be combined.
 
 use super::{
-    Api, Config, RecordsSource, Secret, Severity, Surroundings, block_lists, cluster, doors,
-    file::{File, Locations, Source},
+    Api, Config, Secret, Severity, Surroundings, block_lists, cluster, doors,
+    file::File,
     forwarding, limits, listen,
     listen::given,
+    records_source,
     resolving::{self, Probing},
     unused,
 };
@@ -48,7 +49,7 @@ pub(super) fn check(
         answering,
         api: api(file, &mut complaints),
         dashboard: file.stats_dashboard_enabled.unwrap_or(true),
-        records: records(file.file_locations.as_ref(), folder, &mut complaints),
+        records: records_source::check(file.file_locations.as_ref(), folder, &mut complaints),
         block_lists: block_lists::check(file, folder, &mut complaints),
         pretty_json: file.pretty_json.unwrap_or(false),
         cluster: cluster::check(file, &mut complaints),
@@ -146,29 +147,6 @@ fn api(file: &File, complaints: &mut Complaints) -> Option<Api> {
         );
     }
     Some(Api { listen: bind.into_iter().map(|address| SocketAddr::new(address, port)).collect(), token })
-}
-
-fn records(locations: Option<&Locations>, folder: &Path, complaints: &mut Complaints) -> RecordsSource {
-    let legacy = locations.and_then(|all| given(&all.dnsrecords).or_else(|| given(&all.dnsrecords_file)));
-    let none = Source::default();
-    let source = locations.and_then(|all| all.records_source.as_ref());
-    let source = source.unwrap_or(&none);
-    let location = given(&source.location).or(legacy);
-    match given(&source.r#type).unwrap_or("file") {
-        "file" => {}
-        later @ ("url" | "git" | "bind_dir") => complaints.problem(
-            "file_locations.records_source.type",
-            format!("is `{later}`, which is not built yet; `file` is the one that is"),
-        ),
-        other => complaints.problem(
-            "file_locations.records_source.type",
-            format!("is `{other}`; write `file` (`url`, `git` and `bind_dir` are not built yet)"),
-        ),
-    }
-    RecordsSource::File {
-        path: folder.join(location.unwrap_or("dnsrecords.json")),
-        read_only: source.read_only.unwrap_or(false),
-    }
 }
 
 fn severity(file: &File, complaints: &mut Complaints) -> Severity {

@@ -149,10 +149,12 @@ pub(super) struct Source {
     pub(super) r#type: Option<String>,
     pub(super) location: Option<String>,
     pub(super) read_only: Option<bool>,
-    refresh_interval_seconds: Option<i64>,
-    include_pattern: Option<String>,
-    named_conf: Option<String>,
-    watch: Option<bool>,
+    pub(super) branch: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) refresh_interval_seconds: Option<i64>,
+    pub(super) include_pattern: Option<String>,
+    pub(super) named_conf: Option<String>,
+    pub(super) watch: Option<bool>,
 }
 
 /// `DNSRecordSettings`.

@@ -16,7 +16,7 @@ fn load(text: &str) -> Result<Loaded, ConfigError> {
             *path = Path::new("/here").join(inside);
         }
     }
-    let RecordsSource::File { path: records, .. } = &mut loaded.config.records;
+    let RecordsSource::File { path: records, .. } = &mut loaded.config.records else { panic!("a file") };
     if let Ok(inside) = records.strip_prefix(folder.path()) {
         *records = Path::new("/here").join(inside);
     }
@@ -127,7 +127,7 @@ fn each_key_has_its_effect() {
 
     let paths = |text: &str| {
         let config = config(text);
-        let RecordsSource::File { path: records, .. } = config.records;
+        let RecordsSource::File { path: records, .. } = config.records else { panic!("a file") };
         [config.feed_socket, config.admin_socket, records].map(|path| path.to_str().unwrap().to_owned())
     };
     let of = |records: &str| {
@@ -284,11 +284,8 @@ fn a_complaint_says_where_what_and_what_to_write() {
         "{open}"
     );
     for kind in ["url", "git", "bind_dir"] {
-        let later = complaint(&format!("{{\"file_locations\": {{\"records_source\": {{\"type\": \"{kind}\"}}}}}}"));
-        assert!(
-            later.contains(&format!("`file_locations.records_source.type` is `{kind}`, which is not built yet")),
-            "{later}"
-        );
+        let nowhere = complaint(&format!("{{\"file_locations\": {{\"records_source\": {{\"type\": \"{kind}\"}}}}}}"));
+        assert!(nowhere.contains("`file_locations.records_source.location` is missing; write "), "{nowhere}");
     }
     let long = complaint(&format!("{{\"feed_socket\": \"/{}\"}}", "x".repeat(107)));
     assert!(long.contains("is a path of 108 octets; a socket's path has at most 107"), "{long}");

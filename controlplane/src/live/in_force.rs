@@ -249,10 +249,12 @@ impl InForce {
     fn tell(&self) {
         let config = &self.config;
         self.store.reject_local_writes(config.cluster.reject_local_writes);
-        let RecordsSource::File { path, read_only } = &config.records;
-        let reason =
-            || format!("records come from {} alone (`file_locations.records_source.read_only`)", path.display());
-        self.store.set_read_only(read_only.then(reason));
+        // Another source is read from the next start on.
+        let records = match (&self.started.records, &config.records) {
+            (RecordsSource::File { .. }, new @ RecordsSource::File { .. }) => new,
+            (started, _) => started,
+        };
+        self.store.set_read_only(records.read_only());
         send(&self.cluster, Arc::new(cluster::Settings::from(&config.cluster)));
         let blocking_paused_until = self.blocking_paused_until;
         send(&self.answering, Arc::new(Settings { blocking_paused_until, ..config.answering.clone() }));
@@ -278,19 +280,17 @@ impl InForce {
     fn at_next_start(&self, new: &Config) -> Vec<&'static str> {
         let old = &self.started;
         let doors = |config: &Config| config.api.as_ref().map(|api| api.listen.clone());
-        let RecordsSource::File { path: old_records, .. } = &old.records;
-        let RecordsSource::File { path: new_records, .. } = &new.records;
-        let changed: [(&[&str], bool); 8] = [
+        let changed: [(&[&str], bool); 7] = [
             (&["feed_socket"], old.feed_socket != new.feed_socket),
             (&["server_socket"], old.admin_socket != new.admin_socket),
             (&["api", "api_bind", "apiport"], doors(old) != doors(new)),
             (&["api_auth_token"], new.api.is_some() && self.token_must_stay(new)),
-            (&["file_locations.records_source.location"], old_records != new_records),
             (&["stats_dashboard_enabled"], old.dashboard != new.dashboard),
             (&["pretty_json"], old.pretty_json != new.pretty_json),
             (&["log.log_severity"], old.log != new.log),
         ];
-        changed.into_iter().filter(|(_, changed)| *changed).flat_map(|(keys, _)| keys).copied().collect()
+        let changed = changed.into_iter().filter(|(_, changed)| *changed).flat_map(|(keys, _)| keys).copied();
+        changed.chain(old.records.at_next_start(&new.records)).collect()
     }
 
     fn with_unsaved(&self) -> Result<String, SettingsError> {

@@ -61,6 +61,39 @@ fn packed(digits: &[u8], width: u32, value: impl Fn(u8) -> Result<u8, Why>, into
     Ok(())
 }
 
+/// Appends hexadecimal digits in lower case.
+pub(super) fn push_hex(octets: &[u8], into: &mut String) {
+    spread(octets, 4, b"0123456789abcdef", into);
+}
+
+/// Appends base 64 with its padding.
+pub(super) fn push_base64(octets: &[u8], into: &mut String) {
+    spread(octets, 6, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", into);
+    into.extend(std::iter::repeat_n('=', (3 - octets.len() % 3) % 3));
+}
+
+/// Appends base 32 with the extended hex alphabet, unpadded.
+pub(super) fn push_base32(octets: &[u8], into: &mut String) {
+    spread(octets, 5, b"0123456789ABCDEFGHIJKLMNOPQRSTUV", into);
+}
+
+/// Spreads octets over digits of `width` bits; the last one is filled up with zeros.
+fn spread(octets: &[u8], width: u32, digits: &[u8], into: &mut String) {
+    let (mut gathered, mut bits) = (0_u32, 0);
+    let mut push = |value: u32| into.push(char::from(digits[value as usize % digits.len()]));
+    for &octet in octets {
+        gathered = (gathered << 8 | u32::from(octet)) & 0xffff;
+        bits += 8;
+        while bits >= width {
+            bits -= width;
+            push(gathered >> bits);
+        }
+    }
+    if bits > 0 {
+        push(gathered << (width - bits));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +111,17 @@ mod tests {
         }
         for (text, octets) in [("CO", "f"), ("cpnmu", "foo"), ("CPNMUOG", "foob"), ("CPNMUOJ1E8", "foobar")] {
             assert_eq!(read(base32, text), Ok(octets.as_bytes().to_vec()), "{text}");
+        }
+        for octets in ["", "f", "fo", "foo", "foob", "fooba", "foobar"] {
+            for (write, reader) in [
+                (push_hex as fn(&[u8], &mut String), hex as fn(&[u8], &mut Vec<u8>) -> _),
+                (push_base64, base64),
+                (push_base32, base32),
+            ] {
+                let mut text = String::new();
+                write(octets.as_bytes(), &mut text);
+                assert_eq!(read(reader, &text), Ok(octets.as_bytes().to_vec()), "{text}");
+            }
         }
         for (reader, text) in [
             (hex as fn(&[u8], &mut Vec<u8>) -> _, "0"),

@@ -160,9 +160,4 @@ impl Form {
         let open = self.fields.last().is_some_and(|(_, shape)| shape.takes_the_rest());
         words >= least && (open || words <= self.fields.len())
     }
-
-    /// Whether bare `;` and parentheses would be lost from what was meant as text.
-    pub(super) fn is_free_text(self) -> bool {
-        matches!(self.fields, [(_, Texts)])
-    }
 }

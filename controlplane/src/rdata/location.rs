@@ -4,6 +4,7 @@ use super::{
     shape::{Fault, bad, number},
     words::{Word, Words},
 };
+use std::fmt::Write;
 
 /// Octets of a location (RFC 1876 §2).
 const LENGTH: usize = 16;
@@ -41,6 +42,30 @@ pub(super) fn check(octets: &[u8]) -> Option<&[u8]> {
     let (location, rest) = octets.split_at_checked(LENGTH)?;
     let decimal = |octet: &u8| octet >> 4 <= 9 && octet & 15 <= 9;
     (location[0] != 0 || location[1..4].iter().all(decimal)).then_some(rest)
+}
+
+/// The text of a location of version 0; `None` for others, and for places that are not on earth.
+pub(super) fn present(octets: &[u8], into: &mut String) -> Option<()> {
+    let &[0, size, horizontal, vertical, ref values @ ..] = octets else { return None };
+    let value = |at: usize| {
+        let octets = values.get(4 * at..4 * at + 4)?;
+        Some(u32::from_be_bytes(octets.try_into().ok()?))
+    };
+    for (at, letters) in [['N', 'S'], ['E', 'W']].into_iter().enumerate() {
+        let angle = value(at)?;
+        let (thousandths, letter) = (angle.abs_diff(MIDDLE), letters[usize::from(angle < MIDDLE)]);
+        let (degrees, minutes) = (thousandths / 3_600_000, thousandths / 60_000 % 60);
+        let (seconds, thousandths) = (thousandths / 1000 % 60, thousandths % 1000);
+        write!(into, "{degrees} {minutes} {seconds}.{thousandths:03} {letter} ").ok()?;
+    }
+    let altitude = i64::from(value(2)?) - DEEPEST;
+    write!(into, "{}{}.{:02}m", if altitude < 0 { "-" } else { "" }, altitude.abs() / 100, altitude.abs() % 100)
+        .ok()?;
+    for precision in [size, horizontal, vertical] {
+        let centimetres = u64::from(precision >> 4) * 10_u64.pow(u32::from(precision & 15));
+        write!(into, " {}.{:02}m", centimetres / 100, centimetres % 100).ok()?;
+    }
+    Some(())
 }
 
 /// Degrees, minutes and seconds up to the letter of a hemisphere.

@@ -5,9 +5,11 @@
 
 use super::{
     digits,
-    shape::{Fault, bad, ipv4, ipv6, number},
+    present::quoted,
+    shape::{Fault, bad, ipv4, ipv6, number, push_number},
     words::{Word, Words},
 };
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
@@ -76,6 +78,62 @@ pub(super) fn check(mut octets: &[u8]) -> Option<&[u8]> {
         octets = rest.get(usize::from(u16::from_be_bytes([*l1, *l2]))..)?;
     }
     Some(octets)
+}
+
+/// The text of parameters that are known to be laid out as such; `None` if a value is not what its key wants.
+pub(super) fn present(mut octets: &[u8], into: &mut String) -> Option<()> {
+    let start = into.len();
+    while let [k1, k2, l1, l2, rest @ ..] = octets {
+        let key = u16::from_be_bytes([*k1, *k2]);
+        let (value, next) = rest.split_at_checked(usize::from(u16::from_be_bytes([*l1, *l2])))?;
+        if into.len() > start {
+            into.push(' ');
+        }
+        into.push_str(&name_of(key));
+        if !value.is_empty() {
+            into.push('=');
+            present_value(key, value, into)?;
+        }
+        octets = next;
+    }
+    Some(())
+}
+
+fn present_value(key: u16, value: &[u8], into: &mut String) -> Option<()> {
+    let pair = |octets: &[u8]| Some(u16::from_be_bytes(octets.try_into().ok()?));
+    let listed = |items: Vec<String>, into: &mut String| into.push_str(&items.join(","));
+    match key {
+        MANDATORY => listed(value.chunks(2).map(|key| pair(key).map(name_of)).collect::<Option<_>>()?, into),
+        ALPN => {
+            let (mut list, mut rest) = (Vec::new(), value);
+            while let [length, after @ ..] = rest {
+                let (item, next) = after.split_at_checked(usize::from(*length))?;
+                if !list.is_empty() {
+                    list.push(b',');
+                }
+                for &octet in item {
+                    if matches!(octet, b',' | b'\\') {
+                        list.push(b'\\');
+                    }
+                    list.push(octet);
+                }
+                rest = next;
+            }
+            quoted(&list, into);
+        }
+        PORT => push_number(pair(value)?.into(), into),
+        IPV4HINT => {
+            let address = |octets: &[u8]| Some(Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?).to_string());
+            listed(value.chunks(4).map(address).collect::<Option<_>>()?, into);
+        }
+        IPV6HINT => {
+            let address = |octets: &[u8]| Some(Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?).to_string());
+            listed(value.chunks(16).map(address).collect::<Option<_>>()?, into);
+        }
+        ECH => digits::push_base64(value, into),
+        _ => quoted(value, into),
+    }
+    Some(())
 }
 
 /// The value in quotes that may stand directly behind `key=`.

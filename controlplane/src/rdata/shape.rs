@@ -4,7 +4,7 @@ use super::{
     digits, location, service,
     words::{BadText, Word, Words},
 };
-use dnsplane_proto::{Name, RecordType};
+use dnsplane_proto::{InvalidName, Name, RecordType, name::MAX_NAME};
 use std::{
     borrow::Cow,
     net::{Ipv4Addr, Ipv6Addr},
@@ -106,7 +106,7 @@ impl Shape {
             Self::Moment => into.extend(moment(text)?.to_be_bytes()),
             Self::Ipv4 => into.extend(ipv4(text)?.octets()),
             Self::Ipv6 => into.extend(ipv6(text)?.octets()),
-            Self::Host => host(text, into)?,
+            Self::Host => host(text, words.origin(), into)?,
             Self::Text => behind_length(into, |into| Ok(word.octets(into)?), text)?,
             Self::Remainder => word.octets(into)?,
             Self::Tag if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
@@ -212,6 +212,17 @@ pub(super) fn number<T: TryFrom<u64>>(text: &str) -> Result<T, Fault> {
     })
 }
 
+/// Appends a number in decimal digits.
+pub(super) fn push_number(number: u32, into: &mut String) {
+    let (mut digits, mut at, mut left) = ([b'0'; 10], 10, number);
+    while left > 0 || at == 10 {
+        at -= 1;
+        digits[at] += (left % 10) as u8;
+        left /= 10;
+    }
+    into.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+}
+
 fn mnemonic<T: TryFrom<u64>>(text: &str, known: &[(&str, u16)]) -> Result<T, Fault> {
     let found = known.iter().find(|(mnemonic, _)| mnemonic.eq_ignore_ascii_case(text));
     match found.and_then(|(_, value)| T::try_from(u64::from(*value)).ok()) {
@@ -220,7 +231,7 @@ fn mnemonic<T: TryFrom<u64>>(text: &str, known: &[(&str, u16)]) -> Result<T, Fau
     }
 }
 
-fn period(text: &str) -> Result<u32, Fault> {
+pub(super) fn period(text: &str) -> Result<u32, Fault> {
     let refusal = || bad(text, "is not a time (seconds, or such as 1h30m) below 2^32 seconds");
     let (mut total, mut count, mut digits) = (0_u64, 0_u64, 0);
     for byte in text.bytes() {
@@ -268,11 +279,41 @@ pub(super) fn ipv6(text: &str) -> Result<Ipv6Addr, Fault> {
     text.parse().map_err(|_| bad(text, "is not an IPv6 address"))
 }
 
-pub(super) fn host(text: &str, into: &mut Vec<u8>) -> Result<(), Fault> {
-    // A free-standing @ is the origin (RFC 1035 §5.1), and ours is the root.
-    let wire = Name::encode(if text == "@" { "." } else { text });
-    into.extend(wire.map_err(|fault| bad(text, format!("is not a domain name: {fault}")))?);
-    Ok(())
+fn host(text: &str, origin: Option<&[u8]>, into: &mut Vec<u8>) -> Result<(), Fault> {
+    below(text, origin, into).map_err(|fault| match fault {
+        NotBelow::NoOrigin => bad(text, fault.to_string()),
+        NotBelow::Invalid(fault) => bad(text, format!("is not a domain name: {fault}")),
+    })
+}
+
+/// Why a name cannot be completed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotBelow {
+    /// Nothing has said what relative names lie below.
+    #[error("is a relative name, and there is no origin: write it with its last dot, or a `$ORIGIN` before it")]
+    NoOrigin,
+    /// It is no name.
+    #[error(transparent)]
+    Invalid(#[from] InvalidName),
+}
+
+/// Appends a name in wire form, completed with the origin unless it ends with a dot (RFC 1035 §5.1); `@` is the origin.
+pub(crate) fn below(text: &str, origin: Option<&[u8]>, into: &mut Vec<u8>) -> Result<(), NotBelow> {
+    let start = into.len();
+    if text != "@" {
+        into.extend(Name::encode(text)?);
+        if is_absolute(text) {
+            return Ok(());
+        }
+        into.pop(); // the root
+    }
+    into.extend_from_slice(origin.ok_or(NotBelow::NoOrigin)?);
+    if into.len() - start > MAX_NAME { Err(InvalidName::TooLong.into()) } else { Ok(()) }
+}
+
+/// Whether a name ends with a dot that is none of its last label.
+pub(crate) fn is_absolute(text: &str) -> bool {
+    text.strip_suffix('.').is_some_and(|rest| rest.bytes().rev().take_while(|&byte| byte == b'\\').count() % 2 == 0)
 }
 
 fn check_host(octets: &[u8]) -> Option<&[u8]> {

@@ -8,7 +8,7 @@ use hickory_proto::{
 use proptest::prelude::*;
 
 /// Types whose text we read, besides RFC 3597 form.
-const READ: [RecordType; 38] = [
+const READ: [RecordType; 40] = [
     RecordType::A,
     RecordType::NS,
     RecordType::CNAME,
@@ -47,6 +47,8 @@ const READ: [RecordType; 38] = [
     RecordType::SPF,
     RecordType::URI,
     RecordType::CAA,
+    RecordType::EUI48,
+    RecordType::EUI64,
 ];
 
 fn kind(text: &str) -> RecordType {
@@ -197,7 +199,59 @@ fn every_example_in_an_error_text_is_a_value_that_hickory_reads_the_same_way() {
         let rdata = parse(kind, example).unwrap_or_else(|refusal| panic!("{kind} `{example}`: {refusal}"));
         assert_eq!(second_opinion(kind, &rdata).as_deref(), Ok(&rdata[..]), "{kind} {example}");
         let generic = format!("\\# {} {}", rdata.len(), hex(&rdata));
-        assert_eq!(parse(kind, &generic), Ok(rdata), "{kind} {generic}");
+        assert_eq!(parse(kind, &generic), Ok(rdata.clone()), "{kind} {generic}");
+        let presented = present(kind, &rdata);
+        assert!(!presented.starts_with("\\#"), "{kind} {presented}");
+        assert_eq!(parse(kind, &presented), Ok(rdata), "{kind} {presented}");
+    }
+}
+
+#[test]
+fn a_value_is_presented_in_the_spelling_that_everybody_reads() {
+    for (kind_text, written, presented) in [
+        ("A", "\\# 4 c000020a", "192.0.2.10"),
+        ("AAAA", "2001:DB8:0::10", "2001:db8::10"),
+        ("CNAME", "Host.Example", "Host.Example."),
+        ("CNAME", "@", "."),
+        ("CNAME", "a\\.b\\046\\032c.d\\@\\$", "a\\.b\\.\\032c.d\\@\\$."),
+        ("SOA", "a b.c. ( 1 ; serial\n 1h 10m\n1d1h 1W )", "a. b.c. 1 3600 600 90000 604800"),
+        ("MX", "10 host", "10 host."),
+        ("TXT", "hello world", "\"hello\" \"world\""),
+        ("TXT", "\"a\\\"b\\\\c\\059\\000 gr\u{fc}n\" \"\"", "\"a\\\"b\\\\c;\\000 gr\\195\\188n\" \"\""),
+        ("CAA", "0 issue ca.example", "0 issue \"ca.example\""),
+        ("NAPTR", "100 10 u sip \"!^.*$!x!\" .", "100 10 \"u\" \"sip\" \"!^.*$!x!\" ."),
+        ("TLSA", "3 1 1 01 23 AB", "3 1 1 0123ab"),
+        ("DS", "60485 ECDSAP256SHA256 2 2BB183AF", "60485 13 2 2bb183af"),
+        ("DNSKEY", "257 3 RSASHA256 Zm9v YmE=", "257 3 8 Zm9vYmE="),
+        ("CERT", "PGP 0 0 Zm9v", "3 0 0 Zm9v"),
+        ("SVCB", "1 a port=53 alpn=h2,f\\\\\\,o key667=\\210", "1 a. alpn=\"h2,f\\\\,o\" port=53 key667=\"\\210\""),
+        (
+            "HTTPS",
+            "1 . ipv6hint=2001:db8::1,::1 ech=AAA= mandatory=ech no-default-alpn alpn=h2",
+            "1 . mandatory=ech alpn=\"h2\" no-default-alpn ech=AAA= ipv6hint=2001:db8::1,::1",
+        ),
+        ("HTTPS", "0 a.", "0 a."),
+        ("LOC", "42 21 54 N 71 06 18 W -24m 30m", "42 21 54.000 N 71 6 18.000 W -24.00m 30.00m 10000.00m 10.00m"),
+        ("APL", "!1:192.168.38.0/28 2:ff00::/8", "!1:192.168.38.0/28 2:ff00::/8"),
+        ("APL", "", "\\# 0"),
+        ("NSEC", "a TYPE1234 NSEC A", "a. A NSEC TYPE1234"),
+        ("NSEC", "a", "a."),
+        ("NSEC3", "1 0 12 aabbccdd cpnmuoj1e8 A", "1 0 12 aabbccdd CPNMUOJ1E8 A"),
+        ("NSEC3PARAM", "1 0 0 -", "1 0 0 -"),
+        (
+            "RRSIG",
+            "A 5 3 86400 1048354263 20030220173103 2642 a Zm9v",
+            "A 5 3 86400 20030322173103 20030220173103 2642 a. Zm9v",
+        ),
+        ("EUI48", "00-00-5e-00-53-2A", "00-00-5e-00-53-2a"),
+        ("TYPE65280", "\\# 3 01 02 03", "\\# 3 010203"),
+        // Octets that keep the form and yet have no text in it.
+        ("CAA", "\\# 4 00012d2d", "\\# 4 00012d2d"),
+        ("SVCB", "\\# 8 0001000003000101", "\\# 8 0001000003000101"),
+    ] {
+        let rdata = parse(kind(kind_text), written).unwrap();
+        assert_eq!(present(kind(kind_text), &rdata), presented, "{kind_text} {written}");
+        assert_eq!(parse(kind(kind_text), presented), Ok(rdata), "{kind_text} {written}");
     }
 }
 
@@ -400,7 +454,8 @@ proptest! {
             prop_assert!(!kind.is_meta());
             prop_assert!(rdata.len() <= 65_535);
             let generic = format!("\\# {} {}", rdata.len(), hex(&rdata));
-            prop_assert_eq!(parse(kind, &generic), Ok(rdata));
+            prop_assert_eq!(parse(kind, &generic), Ok(rdata.clone()));
+            prop_assert_eq!(parse(kind, &present(kind, &rdata)), Ok(rdata));
         }
         let _ = normalise(kind, &text);
     }
@@ -411,7 +466,8 @@ proptest! {
         let kept: String = example.chars().take(cut).collect();
         if let Ok(rdata) = parse(READ[at], &format!("{kept}{text}")) {
             let generic = format!("\\# {} {}", rdata.len(), hex(&rdata));
-            prop_assert_eq!(parse(READ[at], &generic), Ok(rdata));
+            prop_assert_eq!(parse(READ[at], &generic), Ok(rdata.clone()));
+            prop_assert_eq!(parse(READ[at], &present(READ[at], &rdata)), Ok(rdata));
         }
     }
 
@@ -433,6 +489,26 @@ proptest! {
         let text = format!("\\# {} {}", octets.len(), hex(&octets));
         if let Ok(rdata) = parse(RecordType(number), &text) {
             prop_assert_eq!(&rdata[..], &octets[..]);
+            prop_assert_eq!(parse(RecordType(number), &present(RecordType(number), &octets)), Ok(rdata));
+        }
+        let _ = present(RecordType(number), &octets);
+    }
+
+    #[test]
+    fn octets_that_keep_the_form_of_their_type_are_presented_and_read_again(
+        at in 0..READ.len(),
+        changed in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        added in prop::collection::vec(any::<u8>(), 0..8),
+    ) {
+        let mut octets = parse(READ[at], Form::of(READ[at]).unwrap().example).unwrap().to_vec();
+        for (at, octet) in changed {
+            let length = octets.len();
+            octets[at.index(length)] = octet;
+        }
+        octets.extend(added);
+        let generic = format!("\\# {} {}", octets.len(), hex(&octets));
+        if let Ok(rdata) = parse(READ[at], &generic) {
+            prop_assert_eq!(parse(READ[at], &present(READ[at], &rdata)), Ok(rdata));
         }
     }
 }

@@ -2,12 +2,17 @@
 //! together, parentheses let a value span lines, `;` starts a comment.
 //!
 //! One difference on purpose: in free text (TXT, SPF) a bare `;` or parenthesis is refused. By the zone file's rules
-//! `v=DKIM1; p=…` without quotes is cut off at the `;`, and a key that is half there is worse than a refusal.
+//! `v=DKIM1; p=…` without quotes is cut off at the `;`, and a key that is half there is worse than a refusal. Zone files
+//! themselves are read by their own rules.
 
-/// The words of a value, front to back. Borrows; escapes are still in place.
+/// The root in wire form: the origin of values that stand alone.
+const ROOT: &[u8] = &[0];
+
+/// The words of a value or of an entry of a zone file, front to back. Borrows; escapes are still in place.
 #[derive(Clone)]
-pub(super) struct Words<'a> {
+pub(crate) struct Words<'a> {
     rest: &'a str,
+    origin: Option<&'a [u8]>,
     free_text: bool,
     in_parentheses: bool,
     after_bare_word: bool,
@@ -15,11 +20,11 @@ pub(super) struct Words<'a> {
 
 /// One word, without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word<'a> {
+pub(crate) struct Word<'a> {
     /// What was written, escapes and all.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
     /// Whether it stood in quotes.
-    pub(super) quoted: bool,
+    pub(crate) quoted: bool,
     /// Whether nothing stood between it and the word before, as in `alpn="h2"`.
     pub(super) glued: bool,
 }
@@ -52,11 +57,26 @@ pub enum BadText {
 
 impl<'a> Words<'a> {
     pub(super) fn new(text: &'a str, free_text: bool) -> Self {
-        Self { rest: text, free_text, in_parentheses: false, after_bare_word: false }
+        Self { rest: text, origin: Some(ROOT), free_text, in_parentheses: false, after_bare_word: false }
+    }
+
+    /// The words of an entry of a zone file, whose relative names lie below `origin`, a name in wire form.
+    pub(crate) fn of_entry(text: &'a str, origin: Option<&'a [u8]>) -> Self {
+        Self { origin, ..Self::new(text, false) }
+    }
+
+    /// What relative names are completed with; `None` if nothing has said so.
+    pub(super) fn origin(&self) -> Option<&'a [u8]> {
+        self.origin
+    }
+
+    /// The text behind the last word, with what separates it from that.
+    pub(crate) fn rest(&self) -> &'a str {
+        self.rest
     }
 
     /// The next word, or `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Word<'a>>, BadText> {
+    pub(crate) fn next(&mut self) -> Result<Option<Word<'a>>, BadText> {
         let before = self.rest.len();
         loop {
             let Some(&first) = self.rest.as_bytes().first() else {
@@ -141,7 +161,7 @@ impl<'a> Words<'a> {
 
 impl Word<'_> {
     /// Appends the octets that the word stands for: `\DDD` is the octet of that number, `\X` is X (RFC 1035 §5.1).
-    pub(super) fn octets(self, into: &mut Vec<u8>) -> Result<(), BadText> {
+    pub(crate) fn octets(self, into: &mut Vec<u8>) -> Result<(), BadText> {
         let mut bytes = self.text.bytes();
         while let Some(byte) = bytes.next() {
             into.push(if byte == b'\\' { unescape(&mut bytes)? } else { byte });

@@ -67,6 +67,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         &["file_locations.dnsrecords", "file_locations.dnsrecords_file"],
     ),
     setting("file_locations.records_source.read_only", "false"),
+    setting("file_locations.records_source.branch", r#""""#),
+    setting("file_locations.records_source.path", r#""dnsrecords.json""#),
     setting("file_locations.records_source.refresh_interval_seconds", "60"),
     setting("file_locations.records_source.include_pattern", r#""*.db""#),
     setting("file_locations.records_source.named_conf", r#""""#),

@@ -4,12 +4,12 @@ use crate::{
     aside,
     hash::hex,
     record::{Record, json},
+    source::{self, DocumentError},
     store::View,
 };
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    fmt,
     fs::{self, File},
     io::{self, BufWriter, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
@@ -46,38 +46,13 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is not JSON of the right shape.
-    #[error("records file `{path}`, line {line}, column {column}{}: {fault}", field_text(.field))]
+    #[error("records file `{path}`, {fault}")]
     Parse {
         /// The file.
         path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Column, from 1.
-        column: usize,
-        /// Which field, such as `records[3].ttl`; empty if the text is no JSON.
-        field: String,
-        /// What is wrong with it.
-        fault: String,
+        /// Where and what.
+        fault: DocumentError,
     },
-}
-
-fn field_text(field: &str) -> String {
-    if matches!(field, "" | "." | "?") { String::new() } else { format!(" (`{field}`)") }
-}
-
-impl FileError {
-    /// Words a parser's error; reads the text again to tell which field it is about.
-    fn parse(path: &Path, text: &str, error: &serde_json::Error) -> Self {
-        let field = match serde_path_to_error::deserialize::<_, Document>(&mut serde_json::Deserializer::from_str(text))
-        {
-            Err(error) => error.path().to_string(),
-            Ok(_) => String::new(),
-        };
-        let (line, column) = (error.line(), error.column());
-        let fault = error.to_string();
-        let fault = fault.trim_end_matches(&format!(" at line {line} column {column}")).to_owned();
-        Self::Parse { path: path.to_owned(), line, column, field, fault }
-    }
 }
 
 impl Note {
@@ -117,9 +92,8 @@ pub(in crate::store) fn read_file(path: &Path) -> Result<Found, FileError> {
     let metadata = fs::metadata(path).map_err(read)?;
     let bytes = fs::read(path).map_err(read)?;
     let note = Note::of(&metadata, 0, hex(&Sha256::digest(&bytes)));
-    let text = String::from_utf8_lossy(&bytes);
-    let document: Document = serde_json::from_str(&text).map_err(|error| FileError::parse(path, &text, &error))?;
-    Ok(Found { records: document.0, note })
+    let records = source::read_document(&bytes).map_err(|fault| FileError::Parse { path: path.to_owned(), fault })?;
+    Ok(Found { records, note })
 }
 
 /// Says which records cannot be served, a few of them in full.
@@ -202,35 +176,6 @@ struct Rows<'a>(&'a [&'a Arc<crate::records::Row>]);
 impl Serialize for Rows<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|row| &row.record))
-    }
-}
-
-/// `{"records": [...]}`, where the key's case does not matter and `null` is an empty list.
-struct Document(Vec<Record>);
-
-impl<'de> Deserialize<'de> for Document {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct DocumentVisitor;
-        impl<'de> de::Visitor<'de> for DocumentVisitor {
-            type Value = Document;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with the key `records`")
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
-                let mut records = None;
-                while let Some(key) = map.next_key::<String>()? {
-                    if key.eq_ignore_ascii_case("records") {
-                        records = Some(map.next_value::<Option<Vec<Record>>>()?.unwrap_or_default());
-                    } else {
-                        map.next_value::<de::IgnoredAny>()?;
-                    }
-                }
-                records.map(Document).ok_or_else(|| de::Error::missing_field("records"))
-            }
-        }
-        deserializer.deserialize_map(DocumentVisitor)
     }
 }
 
