@@ -27,5 +27,6 @@ mod aside;
 mod blocking;
 mod hand_edits;
 mod run;
+mod transfer;
 
 pub use run::run;

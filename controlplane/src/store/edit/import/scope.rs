@@ -17,14 +17,14 @@ pub(crate) struct Scope {
 }
 
 /// A scope, and where other zones begin within it.
-pub(super) struct Within<'a> {
+pub(crate) struct Within<'a> {
     scope: &'a Scope,
     deeper: HashSet<Name>,
 }
 
 impl Scope {
     /// The scope among these records: what belongs to zones below the scope's is not the file's business.
-    pub(super) fn within(&self, records: &Records) -> Within<'_> {
+    pub(crate) fn within(&self, records: &Records) -> Within<'_> {
         let deeper = self.zone.iter().filter(|zone| !zone.is_root()).flat_map(|zone| {
             let apexes = records.iter().filter(|row| row.record.kind() == Some(RecordType::SOA));
             let apexes = apexes.filter_map(|row| Name::parse(row.record.name()).ok());
@@ -36,7 +36,7 @@ impl Scope {
 
 impl Within<'_> {
     /// Whether the file speaks for this record.
-    pub(super) fn covers(&self, record: &Record) -> bool {
+    pub(crate) fn covers(&self, record: &Record) -> bool {
         let Scope { zone, kinds } = self.scope;
         let kind = record.kind();
         if !kinds.is_empty() && !kind.is_some_and(|kind| kinds.contains(&kind)) {
