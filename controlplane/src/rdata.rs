@@ -21,8 +21,8 @@ pub use present::present;
 pub use words::BadText;
 
 pub(crate) use {
-    present::{present_into, present_name},
-    shape::{NotBelow, below, is_absolute},
+    present::present_into,
+    shape::{NotBelow, is_absolute},
     words::{Word, Words},
 };
 
@@ -241,7 +241,7 @@ fn counted(words: usize) -> String {
 }
 
 /// What a stranger wrote, short and printable enough for a log line.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     const MOST: usize = 60;
     let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
     if text.chars().nth(MOST).is_some() {

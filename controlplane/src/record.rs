@@ -72,6 +72,12 @@ impl Record {
         record
     }
 
+    /// Makes a record of a name, a type and a value that have been read and are in their canonical spelling, without reading
+    /// them again: zones have a million.
+    pub(crate) fn of_zone(name: &str, kind: RecordType, value: &str, ttl: u32) -> Self {
+        Self { name: name.into(), value: value.into(), details: None, ttl, kind, servable: true }
+    }
+
     /// Owner name: case as written, no dot at the end (the root is `.`).
     pub fn name(&self) -> &str {
         &self.name

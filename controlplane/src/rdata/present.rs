@@ -100,7 +100,7 @@ fn big_endian(octets: &[u8]) -> u32 {
 }
 
 /// A name with its last dot, from wire form that is known to be one. What means something in a zone file is escaped.
-pub(crate) fn present_name(wire: &[u8], into: &mut String) {
+fn present_name(wire: &[u8], into: &mut String) {
     let mut rest = wire;
     while let [length, after @ ..] = rest
         && *length > 0

@@ -298,7 +298,7 @@ pub(crate) enum NotBelow {
 }
 
 /// Appends a name in wire form, completed with the origin unless it ends with a dot (RFC 1035 §5.1); `@` is the origin.
-pub(crate) fn below(text: &str, origin: Option<&[u8]>, into: &mut Vec<u8>) -> Result<(), NotBelow> {
+fn below(text: &str, origin: Option<&[u8]>, into: &mut Vec<u8>) -> Result<(), NotBelow> {
     let start = into.len();
     if text != "@" {
         into.extend(Name::encode(text)?);

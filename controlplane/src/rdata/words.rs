@@ -14,6 +14,8 @@ pub(crate) struct Words<'a> {
     rest: &'a str,
     origin: Option<&'a [u8]>,
     free_text: bool,
+    /// Whether a string in quotes ends on its line.
+    by_line: bool,
     in_parentheses: bool,
     after_bare_word: bool,
 }
@@ -57,12 +59,19 @@ pub enum BadText {
 
 impl<'a> Words<'a> {
     pub(super) fn new(text: &'a str, free_text: bool) -> Self {
-        Self { rest: text, origin: Some(ROOT), free_text, in_parentheses: false, after_bare_word: false }
+        Self {
+            rest: text,
+            origin: Some(ROOT),
+            free_text,
+            by_line: false,
+            in_parentheses: false,
+            after_bare_word: false,
+        }
     }
 
     /// The words of an entry of a zone file, whose relative names lie below `origin`, a name in wire form.
     pub(crate) fn of_entry(text: &'a str, origin: Option<&'a [u8]>) -> Self {
-        Self { origin, ..Self::new(text, false) }
+        Self { origin, by_line: true, ..Self::new(text, false) }
     }
 
     /// What relative names are completed with; `None` if nothing has said so.
@@ -124,6 +133,7 @@ impl<'a> Words<'a> {
         loop {
             match bytes.get(at) {
                 None => return Err(BadText::UnclosedQuote),
+                Some(b'\n') if self.by_line => return Err(BadText::UnclosedQuote),
                 Some(b'"') => break,
                 Some(b'\\') => at += 2,
                 Some(_) => at += 1,
