@@ -19,7 +19,7 @@ mod writer;
 
 pub use conflict::{Conflict, ConflictJson, Conflicts};
 pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection};
-pub(crate) use edit::{ImportItem, ImportScope};
+pub(crate) use edit::{ImportFile, ImportItem, ImportScope, Within};
 pub use mirror::{FileError, MirrorStatus};
 pub use offer::{Content, Delta, Judge, Judged, Offer, Origin, Standing, Verdict};
 pub use open::{OpenError, Opening, Seed};

@@ -16,6 +16,10 @@ use std::str::FromStr;
 pub(crate) enum Format {
     /// The document of `dnsrecords.json`; keeps everything that a record carries.
     Json,
+    /// A zone file (RFC 1035 §5).
+    Zone,
+    /// Addresses and names, as in `/etc/hosts`.
+    Hosts,
 }
 
 impl FromStr for Format {
@@ -24,6 +28,8 @@ impl FromStr for Format {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "json" => Ok(Self::Json),
+            "zone" => Ok(Self::Zone),
+            "hosts" => Ok(Self::Hosts),
             _ => Err(format!("`{text}` is no format of files; there are json, zone and hosts")),
         }
     }

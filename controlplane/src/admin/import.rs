@@ -4,7 +4,7 @@ use super::{Admin, OUTBOUND_QUEUE, actor, status};
 use crate::{
     blocking::beside,
     record::Record,
-    store::{Edit, Edited, Import, ImportItem, ImportScope, Store, StoreError, View},
+    store::{Edit, Edited, Import, ImportFile, ImportItem, ImportScope, Store, StoreError, View},
     transfer::{self, Format, Incoming},
 };
 use dnsplane_proto::{
@@ -21,8 +21,6 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Far above any store's records as a file; small enough to be held beside them.
 const MAX_FILE: usize = 512 << 20;
-/// Records of one file: what comes and goes is one entry of the change log, which has 4 GiB at most.
-const MAX_RECORDS: usize = 4_000_000;
 /// How often the difference is worked out anew because somebody changed the records before it was confirmed.
 const ROUNDS: usize = 10;
 /// Of a file's name in the change log.
@@ -98,10 +96,6 @@ impl Importing {
         let (format, file, zone) = (start.format, start.file.clone(), start.zone.clone());
         let incoming = beside(move || transfer::read(format, &file, &text, zone)).await;
         let incoming = incoming.map_err(Status::invalid_argument)?;
-        if incoming.records.len() > MAX_RECORDS {
-            let sentence = format!("`{}` has more than {MAX_RECORDS} records; import it in parts", start.file);
-            return Err(Status::resource_exhausted(sentence).into());
-        }
         let scope = start.scope(&incoming)?;
         let incoming = Arc::new(incoming);
         for round in 0..ROUNDS {
@@ -191,7 +185,11 @@ impl Importing {
 }
 
 async fn compare(view: Arc<View>, incoming: Arc<Incoming>, scope: Option<ImportScope>) -> Import {
-    beside(move || Import::of(&view, &incoming.records, scope.as_ref())).await
+    beside(move || {
+        let Incoming { records, has_ttls, .. } = &*incoming;
+        Import::of(&view, ImportFile { records, replace: scope.as_ref(), has_ttls: *has_ttls })
+    })
+    .await
 }
 
 fn line(kind: Kind, item: &ImportItem, incoming: &Incoming, file: &str) -> ImportLine {
@@ -233,6 +231,6 @@ impl Start {
         if !self.replace {
             return Ok(None);
         }
-        incoming.scope().map(Some).map_err(Status::invalid_argument)
+        incoming.scope(&self.file).map(Some).map_err(Status::invalid_argument)
     }
 }

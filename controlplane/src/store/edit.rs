@@ -20,7 +20,7 @@ mod import;
 mod restore;
 
 pub use import::Import;
-pub(crate) use import::{Item as ImportItem, Scope as ImportScope};
+pub(crate) use import::{File as ImportFile, Item as ImportItem, Scope as ImportScope, Within};
 pub use restore::Restoration;
 
 /// A record as someone asks for it.

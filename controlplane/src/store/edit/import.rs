@@ -9,7 +9,7 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use scope::Scope;
+pub(crate) use scope::{Scope, Within};
 
 use super::{Plan, describe};
 use crate::{
@@ -34,6 +34,17 @@ pub struct Import {
     pub(crate) repeated: usize,
 }
 
+/// What a file says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct File<'a> {
+    /// Its records, in its order.
+    pub(crate) records: &'a [Record],
+    /// What of that is held and not in the file goes.
+    pub(crate) replace: Option<&'a Scope>,
+    /// Whether it says TTLs; if not, records that are held keep theirs.
+    pub(crate) has_ttls: bool,
+}
+
 /// One difference.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
@@ -48,10 +59,11 @@ pub(crate) enum Item {
 }
 
 impl Import {
-    /// Compares a file's records with those held. What is not in the file goes if it is in the scope of `replace`.
-    pub(crate) fn of(view: &View, wanted: &[Record], replace: Option<&Scope>) -> Self {
+    /// Compares a file's records with those held.
+    pub(crate) fn of(view: &View, file: File<'_>) -> Self {
+        let File { records: wanted, replace, has_ttls } = file;
         let mut import = Self { generation: view.generation, items: Vec::new(), unchanged: 0, repeated: 0 };
-        let mut found = matching::Found::default();
+        let mut found = matching::Found { has_ttls, ..matching::Found::default() };
         let scope = replace.map(|scope| scope.within(&view.records));
         for group in Group::all(wanted) {
             group.compare(&view.records, wanted, scope.as_ref(), &mut found);
@@ -135,19 +147,20 @@ impl Item {
 }
 
 /// The held record with what a file says otherwise; `None` if it says nothing otherwise.
-fn changed(row: &Row, wanted: &Record, value: bool) -> Option<Record> {
+fn changed(row: &Row, wanted: &Record, value: bool, has_ttls: bool) -> Option<Record> {
     let (held, told) = (&row.record, wanted.details());
+    let ttl = if has_ttls { wanted.ttl } else { held.ttl };
     let mac = told.mac.clone().filter(|mac| held.details().mac.as_ref() != Some(mac));
-    if held.ttl == wanted.ttl && mac.is_none() && !value {
+    if held.ttl == ttl && mac.is_none() && !value {
         return None;
     }
     let mut details = Details { updated_on: Some(Time::now()), ..held.details().into_owned() };
     details.mac = mac.or(details.mac);
     Some(if value {
-        Record::with_details(held.name(), &held.type_text(), wanted.value().trim(), wanted.ttl, details)
+        Record::with_details(held.name(), &held.type_text(), wanted.value().trim(), ttl, details)
     } else {
         let mut record = held.clone();
-        record.ttl = wanted.ttl;
+        record.ttl = ttl;
         record.set_details(details);
         record
     })

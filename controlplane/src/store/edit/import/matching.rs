@@ -26,6 +26,8 @@ pub(super) struct Found {
     pub(super) held: HashSet<usize, foldhash::fast::RandomState>,
     pub(super) unchanged: usize,
     pub(super) repeated: usize,
+    /// Whether the file says TTLs.
+    pub(super) has_ttls: bool,
 }
 
 /// Records of a file that have one owner, by their places in it.
@@ -71,7 +73,7 @@ impl<'a> Group<'a> {
             let wire = wire(record);
             match name.matching(records, record, wire.as_ref()) {
                 Some(row) if !found.held.insert(address(row)) => found.repeated += 1,
-                Some(row) => match changed(row, record, false) {
+                Some(row) => match changed(row, record, false, found.has_ttls) {
                     Some(next) => found.places.push((place as usize, Item::Changed(Arc::clone(row), next))),
                     None => found.unchanged += 1,
                 },
@@ -122,7 +124,7 @@ fn place(left: Vec<u32>, name: &AtName<'_>, wanted: &[Record], scope: Option<&sc
         if !kinds.iter().any(|(other, _)| *other == kind) {
             kinds.push((kind, Cow::Owned(describe(record))));
         }
-        let item = match old.and_then(|row| Some((row, changed(row, record, true)?))) {
+        let item = match old.and_then(|row| Some((row, changed(row, record, true, found.has_ttls)?))) {
             Some((row, next)) => {
                 found.held.insert(address(row));
                 single.retain(|row| row.record.kind() != Some(kind));

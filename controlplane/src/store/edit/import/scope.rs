@@ -47,6 +47,17 @@ impl Within<'_> {
         owner.is_at_or_below(zone) && !self.is_deeper(owner, zone)
     }
 
+    /// Whether a record is part of the zone: what the scope covers, and what delegates the zones below it.
+    pub(crate) fn belongs(&self, record: &Record) -> bool {
+        let delegates = || {
+            let kind = record.kind().filter(|kind| matches!(*kind, RecordType::NS | RecordType::DS));
+            let owner = kind.and_then(|_| Name::parse(record.name()).ok()).filter(|name| self.deeper.contains(name));
+            let above = owner.and_then(|name| name.parent()).zip(self.scope.zone.as_ref());
+            above.is_some_and(|(above, zone)| !self.is_deeper(above, zone))
+        };
+        self.covers(record) || delegates()
+    }
+
     fn is_deeper(&self, owner: Name, zone: &Name) -> bool {
         if self.deeper.is_empty() {
             return false;

@@ -27,6 +27,10 @@ fn records(lines: &[&str]) -> Vec<Record> {
     lines.iter().map(record).collect()
 }
 
+fn compare(view: &View, records: &[Record], replace: Option<&Scope>) -> Import {
+    Import::of(view, File { records, replace, has_ttls: true })
+}
+
 /// What an import comes to, a line each.
 fn told(import: &Import) -> Vec<String> {
     let said = |item: &Item| match item {
@@ -41,7 +45,7 @@ fn told(import: &Import) -> Vec<String> {
 }
 
 fn compared(held: &[&str], file: &[&str], replace: Option<Scope>) -> Vec<String> {
-    told(&Import::of(&view(&records(held)), &records(file), replace.as_ref()))
+    told(&compare(&view(&records(held)), &records(file), replace.as_ref()))
 }
 
 fn everything() -> Option<Scope> {
@@ -67,14 +71,22 @@ fn what_a_resolver_cannot_tell_apart_is_the_same_record_and_keeps_its_spelling()
         "x 60 BOGUS y",
     ];
     assert_eq!(compared(&held, &same, everything()), [""; 0]);
-    let import = Import::of(&view(&records(&held)), &records(&same), None);
+    let import = compare(&view(&records(&held)), &records(&same), None);
     assert_eq!((import.unchanged, import.repeated), (4, 0));
-    let import = Import::of(&view(&records(&same)), &records(&held), None);
+    let import = compare(&view(&records(&same)), &records(&held), None);
     assert_eq!((import.unchanged, import.repeated), (4, 0), "the other way round as well");
     let later = ["lab.test 61 MX 10 mail.lab.test.", "lab.test 99 MX 10 MAIL.lab.test"];
-    let import = Import::of(&view(&records(&held)), &records(&later), None);
+    let import = compare(&view(&records(&held)), &records(&later), None);
     assert_eq!(told(&import), ["lab.test MX 10 mail.lab.test 60 -> 10 mail.lab.test 61"]);
     assert_eq!(import.repeated, 1);
+}
+
+#[test]
+fn a_file_without_ttls_leaves_those_of_held_records_alone() {
+    let held = view(&records(&["a.test 60 A 192.0.2.1", "b.test 60 CNAME c.test"]));
+    let file = records(&["a.test 3600 A 192.0.2.1", "new.test 3600 A 192.0.2.1"]);
+    let import = Import::of(&held, File { records: &file, replace: None, has_ttls: false });
+    assert_eq!(told(&import), ["+ new.test A 192.0.2.1 3600"]);
 }
 
 #[test]
@@ -147,7 +159,7 @@ fn what_add_refuses_is_refused_with_its_place_and_the_rest_is_taken() {
     ];
     let mut file = records(&file[..4]);
     file.push(Record::new("bad name", "A", "192.0.2.1", 60));
-    let told = told(&Import::of(&view(&[]), &file, None));
+    let told = told(&compare(&view(&[]), &file, None));
     for (line, start) in told.iter().zip(["0: value: A", "+ b.test", "2: type: `BOGUS`", "3: ", "4: name: "]) {
         assert!(line.starts_with(start), "{line}");
     }
@@ -176,7 +188,7 @@ fn ids_are_kept_where_they_are_free_and_made_where_they_are_not() {
         with_id("e.test", "", ""),
     ];
     let ids = |replace: Option<Scope>| {
-        let import = Import::of(&held, &file, replace.as_ref());
+        let import = compare(&held, &file, replace.as_ref());
         let plan = import.into_plan();
         let added = plan.added.into_iter().map(|(_, record)| (record.name().to_owned(), record));
         added.collect::<BTreeMap<_, _>>()
@@ -197,8 +209,8 @@ proptest! {
     /// second time.
     #[test]
     fn a_file_that_replaces_leaves_nothing_but_itself(before in some_records(), file in some_records()) {
-        let held = apply(&view(&[]), Import::of(&view(&[]), &before, None));
-        let import = Import::of(&held, &file, Some(&Scope::default()));
+        let held = apply(&view(&[]), compare(&view(&[]), &before, None));
+        let import = compare(&held, &file, Some(&Scope::default()));
         let refused = import.counts()[3];
         let after = apply(&held, import);
         let (told, kept) = (wires(&file), wires(after.records.iter().map(|row| &row.record)));
@@ -211,7 +223,7 @@ proptest! {
                 prop_assert_eq!(rule(row.record.kind(), other.record.kind()), None);
             }
         }
-        let again = Import::of(&after, &file, Some(&Scope::default()));
+        let again = compare(&after, &file, Some(&Scope::default()));
         prop_assert_eq!(again.counts(), [0, 0, 0, refused]);
         prop_assert_eq!(again.unchanged + again.repeated + refused, file.len());
     }
