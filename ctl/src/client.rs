@@ -7,10 +7,10 @@ mod explain;
 
 use dnsplane_proto::pb::admin::{
     AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
-    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Filter, JoinReply, JoinRequest,
-    LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
-    StatusRequest, admin_client::AdminClient,
+    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, ExportPart, ExportRequest,
+    Filter, ImportEvent, ImportPart, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullReply,
+    PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection,
+    ServersReply, SetRequest, SettingsReply, StatusRequest, admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{
@@ -19,7 +19,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Response, Status, Streaming,
     transport::{Channel, Endpoint},
@@ -94,6 +95,20 @@ impl Client {
 
     pub(crate) async fn check_records(mut self) -> Result<Stream<Problem>, Failure> {
         let stream = answered(&self.socket, self.admin.check_records(CheckRequest {})).await?;
+        Ok(Stream { stream, socket: self.socket })
+    }
+
+    pub(crate) async fn export_records(mut self, wanted: ExportRequest) -> Result<Stream<ExportPart>, Failure> {
+        let stream = answered(&self.socket, self.admin.export_records(wanted)).await?;
+        Ok(Stream { stream, socket: self.socket })
+    }
+
+    /// Sends what comes out of `parts` for as long as the server listens.
+    pub(crate) async fn import_records(
+        mut self,
+        parts: mpsc::Receiver<ImportPart>,
+    ) -> Result<Stream<ImportEvent>, Failure> {
+        let stream = answered(&self.socket, self.admin.import_records(ReceiverStream::new(parts))).await?;
         Ok(Stream { stream, socket: self.socket })
     }
 
@@ -218,6 +233,14 @@ pub(crate) struct Stream<T> {
 }
 
 impl<T> Stream<T> {
+    /// The next one, however long it takes: a server that is gone does not go unnoticed.
+    pub(crate) async fn message(&mut self) -> Result<Option<T>, Failure> {
+        match self.stream.message().await {
+            Ok(message) => Ok(message),
+            Err(status) => Err(explain(&self.socket, &status).await),
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Option<T>, Failure> {
         match timeout(CALL, self.stream.message()).await {
             Ok(Ok(message)) => Ok(message),

@@ -1,6 +1,6 @@
 //! The commands of `record`.
 
-use super::{Exit, edited};
+use super::{Exit, edited, export, import};
 use crate::{
     args::RecordCommand,
     client::{Client, Failure, Stream},
@@ -34,6 +34,8 @@ pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<
                 .await?;
             Ok(Exit::Done)
         }
+        RecordCommand::Export(wanted) => export::export(socket, wanted, out).await,
+        RecordCommand::Import(wanted) => import::import(socket, wanted, out).await,
         RecordCommand::Check => {
             let problems = Client::connect(socket).await?.check_records().await?;
             let header = ["NAME", "TYPE", "VALUE", "REASON"];
@@ -95,7 +97,7 @@ fn record_row(record: &Record, details: bool) -> Vec<String> {
     row
 }
 
-fn record_json(record: &Record) -> Value {
+pub(super) fn record_json(record: &Record) -> Value {
     json!({
         "id": record.id, "name": record.name, "type": record.r#type, "value": record.value, "ttl": record.ttl,
         "mac": record.mac, "added_on": record.added_on, "updated_on": record.updated_on

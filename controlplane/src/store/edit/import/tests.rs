@@ -217,10 +217,11 @@ proptest! {
         prop_assert!(kept.iter().all(|wire| told.contains(wire)), "{kept:?} of {told:?}");
         let distinct = kept.iter().collect::<HashSet<_>>();
         prop_assert_eq!(distinct.len(), kept.len(), "nothing twice");
-        for row in after.records.iter() {
-            let others = after.records.of_name(row.record.name()).iter().filter(|other| !Arc::ptr_eq(row, other));
-            for other in others {
-                prop_assert_eq!(rule(row.record.kind(), other.record.kind()), None);
+        let rows: Vec<_> = after.records.iter().collect();
+        let owner = |row: &Row| row.record.to_wire().map(|(owner, ..)| owner);
+        for (row, other) in rows.iter().flat_map(|row| rows.iter().map(move |other| (row, other))) {
+            if !Arc::ptr_eq(row, other) && owner(row) == owner(other) {
+                prop_assert_eq!(rule(row.record.kind(), other.record.kind()), None, "{:?} {:?}", row, other);
             }
         }
         let again = compare(&after, &file, Some(&Scope::default()));
