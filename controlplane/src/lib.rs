@@ -31,6 +31,7 @@ mod blocking;
 mod hand_edits;
 mod run;
 mod stamp;
+mod transfer;
 mod web;
 
 pub use run::run;

@@ -20,7 +20,8 @@ mod tombs;
 mod writer;
 
 pub use conflict::{Conflict, ConflictJson, Conflicts};
-pub use edit::{Edit, EditRefused, NewRecord, Restoration, Selection, Undo};
+pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection, Undo};
+pub(crate) use edit::{ImportFile, ImportItem, ImportScope, Within};
 pub use history::{Asked, History, HistoryJson, Past, Step};
 pub(crate) use intake::Intake;
 pub use mirror::{FileError, MirrorStatus};
@@ -130,6 +131,9 @@ pub enum StoreError {
         "this node rejects local writes (`cluster_reject_local_writes`); make the change on the node that owns the records"
     )]
     LocalWritesRejected,
+    /// The records are no longer those that the edit was worked out for.
+    #[error("the records changed meanwhile; nothing was done, compare again")]
+    Overtaken,
     /// The store is being closed.
     #[error("the store is shutting down")]
     Closed,

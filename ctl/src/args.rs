@@ -8,12 +8,14 @@ mod cache;
 mod cluster;
 mod dns;
 mod server;
+mod transfer;
 
 pub(crate) use adblock::AdblockCommand;
 pub(crate) use cache::{CacheCommand, Explain, Flushed};
 pub(crate) use cluster::{ClusterCommand, Lost, PeerCommand, PushCommand, Role};
 pub(crate) use dns::{ChangedServer, DnsCommand, GoneServer, Keys as ServerKeys, NewServer, Transport};
 pub(crate) use server::{ServerCommand, Setting};
+pub(crate) use transfer::{Export, Format, Import};
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -27,7 +29,8 @@ Exit codes:
   1  refused by the server, or the output could not be written; standard error says why
   2  the command line is not right
   3  the control plane (or, for `tools dig`, the DNS server) cannot be reached
-  4  done in part: a peer did not do what it was asked for (pull, peer, push), or `record check` found an error";
+  4  done in part: a peer did not do what it was asked for (pull, peer, push), `record check` found an error, or some
+     records could not be exported or imported";
 
 const PROMPT_HELP: &str = "\
 Name a context to enter it; its commands then need no prefix. From anywhere, CONTEXT COMMAND … runs one command without \
@@ -162,6 +165,10 @@ pub(crate) enum RecordCommand {
     /// Take a change back, as a new change: what it brought goes, what it took comes back.
     #[command(after_help = UNDO_HELP)]
     Undo(Undone),
+    /// Write records to a file: a JSON document, a zone file or a file of hosts.
+    Export(Export),
+    /// Take records from a file; shows what that changes, and asks.
+    Import(Import),
 }
 
 #[derive(Debug, Args)]

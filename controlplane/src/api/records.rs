@@ -189,6 +189,7 @@ fn refusal(error: &StoreError) -> Response {
             error_reply(StatusCode::FORBIDDEN, &error.to_string(), &[])
         }
         StoreError::Unknown(_) => error_reply(StatusCode::NOT_FOUND, &error.to_string(), &[]),
+        StoreError::Overtaken => error_reply(StatusCode::CONFLICT, &error.to_string(), &[]),
         StoreError::Unreadable(_) => error_reply(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string(), &[]),
     }
 }

@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{config::RecordsSource, hash::hex};
 use sha2::{Digest, Sha256};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 /// A source, and what it takes to open a store of its records.
 pub(crate) enum Chosen {

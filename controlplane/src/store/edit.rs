@@ -17,9 +17,12 @@ use std::{
     sync::Arc,
 };
 
+mod import;
 mod restore;
 mod undo;
 
+pub use import::Import;
+pub(crate) use import::{File as ImportFile, Item as ImportItem, Scope as ImportScope, Within};
 pub use restore::Restoration;
 pub(super) use undo::MOST_ROWS as MOST_UNDONE;
 pub use undo::Undo;
@@ -67,6 +70,8 @@ pub enum Edit {
     Restore(Restoration),
     /// Takes a change back.
     Undo(Box<Undo>),
+    /// What a file of records does, worked out for one generation.
+    Import(Box<Import>),
 }
 
 /// The edit breaks a rule; one sentence each.
@@ -103,6 +108,7 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
         Edit::Remove(selection) => remove(records, selection),
         Edit::Restore(restoration) => restore::plan(records, restoration),
         Edit::Undo(undo) => undo.plan(records),
+        Edit::Import(import) => Ok(Import::clone(import).into_plan()),
     }
 }
 

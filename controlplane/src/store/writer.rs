@@ -5,7 +5,7 @@ mod reading;
 
 use super::{
     Edited, Origin, Request, StoreError, View,
-    edit::{self, Plan},
+    edit::{self, Edit, Plan},
     entry::{Clock, Entry, Placed},
     image,
     log::{Archive, Batch, Log},
@@ -73,6 +73,11 @@ impl Writer {
                         // Whoever asked may have gone; what was written stays written.
                         let _ = reply.send(taken);
                     }
+                    // An import was worked out for one generation, which is known only when those before it are done.
+                    Request::Edit { edit: Edit::Import(_), .. } => {
+                        self.turn(std::mem::take(&mut batch));
+                        self.turn(vec![request]);
+                    }
                     // The same goes for what a peer's snapshot costs us.
                     Request::Offer { offer, judge, reply } => {
                         self.turn(std::mem::take(&mut batch));
@@ -132,14 +137,22 @@ impl Writer {
     fn decide(&mut self, request: Request) -> (Option<Entry>, Answer) {
         match request {
             Request::Edit { edit, actor, reply } => {
-                let (entry, result) = match edit::plan(&self.view.records, &edit) {
+                let (entry, result) = match self.plan_edit(edit) {
                     Ok(plan) => self.accept_edit(plan, actor),
-                    Err(refused) => (None, Err(refused.into())),
+                    Err(refused) => (None, Err(refused)),
                 };
                 (entry, answer_with(reply, result))
             }
             Request::Take { taking, reply } => (None, answer_with(reply, self.take_reading(taking))),
             Request::Offer { offer, judge, reply } => (None, answer_with(reply, self.take_offer(offer, judge))),
+        }
+    }
+
+    fn plan_edit(&self, edit: Edit) -> Result<Plan, StoreError> {
+        match edit {
+            Edit::Import(import) if import.generation != self.view.generation => Err(StoreError::Overtaken),
+            Edit::Import(import) => Ok(import.into_plan()),
+            edit => Ok(edit::plan(&self.view.records, &edit)?),
         }
     }
 

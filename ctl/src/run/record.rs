@@ -1,6 +1,6 @@
 //! The commands of `record`.
 
-use super::{Exit, edited, lines, show};
+use super::{Exit, edited, export, import, lines, show};
 use crate::{
     args::{Past, RecordCommand, Undone},
     client::{Client, Failure, Stream},
@@ -47,6 +47,8 @@ pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<
             let document = Client::connect(socket).await?.record_history(which).await?;
             show(&document, |history, out| view::history(history, whole, out), out)
         }
+        RecordCommand::Export(wanted) => export::export(socket, wanted, out).await,
+        RecordCommand::Import(wanted) => import::import(socket, wanted, out).await,
         RecordCommand::Undo(undone) => undo(socket, undone, out).await,
     }
 }
@@ -155,7 +157,7 @@ fn record_row(record: &Record, details: bool) -> Vec<String> {
     row
 }
 
-fn record_json(record: &Record) -> Value {
+pub(super) fn record_json(record: &Record) -> Value {
     json!({
         "id": record.id, "name": record.name, "type": record.r#type, "value": record.value, "ttl": record.ttl,
         "mac": record.mac, "added_on": record.added_on, "updated_on": record.updated_on
