@@ -35,14 +35,17 @@ const LOGGED: usize = 5;
 /// Whoever asked for a look, and waits for what came of it.
 pub(crate) type Reload = oneshot::Sender<Result<Edited, StoreError>>;
 
+/// Makes a source, given what it remembered.
+pub(crate) type Make = Box<dyn FnOnce(Option<serde_json::Value>) -> Box<dyn Source> + Send>;
+
 /// Which source is followed, and how.
 pub struct Following {
     pub(crate) kind: &'static str,
     pub(crate) identity: String,
     /// Pause between two looks.
     pub(crate) refresh: Duration,
-    /// Makes the source, given what it remembered and a folder of its own.
-    pub(crate) make: Box<dyn FnOnce(Option<serde_json::Value>) -> Box<dyn Source> + Send>,
+    /// Makes it.
+    pub(crate) make: Make,
 }
 
 /// The task.
