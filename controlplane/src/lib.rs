@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod api;
 pub mod block_list;
+pub mod check;
 pub mod cluster;
 pub mod config;
 pub mod dashboard;
@@ -30,6 +31,7 @@ mod blocking;
 mod hand_edits;
 mod run;
 mod stamp;
+mod transfer;
 mod web;
 
 pub use run::run;
