@@ -150,11 +150,11 @@ impl Store {
         let status = MirrorStatus { path: opening.records_file.clone(), ..MirrorStatus::default() };
         let (status, mirror_status) = watch::channel(status);
         let copies = opening.records_file.clone();
-        let (store, views, reloads) = Self::start(ground, opening.folder, copies, Keeping::File(mirror_status), lock)?;
+        let (store, reloads) = Self::start(ground, opening.folder, copies, Keeping::File(mirror_status), lock)?;
         let mirror = Mirror {
             file: RecordsFile::new(opening.records_file, note_path, note),
             pretty: opening.pretty,
-            views,
+            views: store.watch(),
             intake: store.intake(),
             recent: Arc::clone(&store.recent),
             status,
@@ -176,8 +176,8 @@ impl Store {
         seed(&mut ground.view, known, 1);
         let (standing, seen) = watch::channel(source::Standing::default());
         let copies = folder.join("records.json");
-        let (store, views, reloads) = Self::start(ground, folder.clone(), copies, Keeping::Source(seen), lock)?;
-        let follower = Follower::new(following, folder, store.intake(), views, standing);
+        let (store, reloads) = Self::start(ground, folder.clone(), copies, Keeping::Source(seen), lock)?;
+        let follower = Follower::new(following, folder, store.intake(), store.watch(), standing);
         Ok((store, tokio::spawn(follower.run(reloads, shutdown))))
     }
 
@@ -192,7 +192,7 @@ impl Store {
         copies: PathBuf,
         keeping: Keeping,
         lock: File,
-    ) -> Result<Started, OpenError> {
+    ) -> Result<(Self, mpsc::Receiver<Reload>), OpenError> {
         let Ground { view, clock, log, recent, tombs, image_bytes, .. } = ground;
         info!(generation = %view.generation, records = view.records.len(), "store open");
         let next_order = writer::last_order(view.records.iter());
@@ -227,13 +227,10 @@ impl Store {
             })
             .map_err(|source| OpenError::Folder { path: folder, source })?;
         let guard = Arc::default();
-        let store = Self { requests, views: views.clone(), reloads, recent, archive, keeping, guard, offered };
-        Ok((store, views, reload_inbox))
+        let store = Self { requests, views, reloads, recent, archive, keeping, guard, offered };
+        Ok((store, reload_inbox))
     }
 }
-
-/// A store, and what its keeper works with: the views of the writer, and who asks for a look.
-type Started = (Store, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>);
 
 /// What was found on disk.
 struct Ground {
