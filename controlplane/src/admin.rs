@@ -2,6 +2,9 @@
 
 mod adblock;
 mod cache;
+mod export;
+mod history;
+mod import;
 mod peers;
 mod records;
 mod servers;
@@ -14,14 +17,14 @@ use crate::{
     live::Live,
     record::json,
     status::Node,
-    store::{ConflictJson, Edit, Edited, Restoration, Store, StoreError},
+    store::{ConflictJson, Edit, Edited, HistoryJson, Restoration, Store, StoreError},
     upstreams::{Edit as ServersEdit, Servers},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};
 use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, transport::server::UdsConnectInfo};
+use tonic::{Request, Response, Status, Streaming, transport::server::UdsConnectInfo};
 
 /// Rows that may wait for a slow terminal.
 const OUTBOUND_QUEUE: usize = 256;
@@ -74,6 +77,8 @@ impl Admin {
 impl admin_server::Admin for Admin {
     type ListRecordsStream = ReceiverStream<Result<pb::Record, Status>>;
     type CheckRecordsStream = ReceiverStream<Result<pb::Problem, Status>>;
+    type ExportRecordsStream = export::Parts;
+    type ImportRecordsStream = import::Events;
     type AdblockDomainsStream = ReceiverStream<Result<pb::AdblockNames, Status>>;
 
     async fn add_record(&self, request: Request<pb::RecordEdit>) -> Result<Response<pb::EditReply>, Status> {
@@ -107,14 +112,31 @@ impl admin_server::Admin for Admin {
     }
 
     async fn check_records(&self, _: Request<pb::CheckRequest>) -> Result<Response<Self::CheckRecordsStream>, Status> {
-        Ok(self.stream(|record| {
-            Some(pb::Problem {
-                reason: record.fault()?,
-                name: record.name().to_owned(),
-                r#type: record.type_text().into_owned(),
-                value: record.value().to_owned(),
-            })
-        }))
+        Ok(self.problems())
+    }
+
+    async fn record_history(&self, request: Request<pb::HistoryRequest>) -> Result<Response<pb::Document>, Status> {
+        let history = self.store.history(request.into_inner().into()).await.map_err(status)?;
+        document(&HistoryJson::of(&history, &self.cluster.node_id()))
+    }
+
+    async fn undo_change(&self, request: Request<pb::UndoRequest>) -> Result<Response<pb::EditReply>, Status> {
+        let actor = actor(&request);
+        self.undo(request.into_inner(), actor).await
+    }
+
+    async fn export_records(
+        &self,
+        request: Request<pb::ExportRequest>,
+    ) -> Result<Response<Self::ExportRecordsStream>, Status> {
+        self.export(request.into_inner()).await
+    }
+
+    async fn import_records(
+        &self,
+        request: Request<Streaming<pb::ImportPart>>,
+    ) -> Result<Response<Self::ImportRecordsStream>, Status> {
+        self.import(request)
     }
 
     async fn adblock_edit(&self, request: Request<pb::AdblockEdit>) -> Result<Response<pb::SettingsReply>, Status> {
@@ -314,7 +336,9 @@ fn status(error: StoreError) -> Status {
     let text = error.to_string();
     match error {
         StoreError::Refused(_) => Status::invalid_argument(text),
+        StoreError::Unknown(_) => Status::not_found(text),
         StoreError::Disk { .. } | StoreError::Closed => Status::unavailable(text),
+        StoreError::Overtaken => Status::aborted(text),
         StoreError::Unreadable(_) | StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {
             Status::failed_precondition(text)
         }

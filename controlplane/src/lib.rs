@@ -1,12 +1,13 @@
 //! The control plane of a dnsplane node.
 //!
-//! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a hand-edited file → [`store`]
+//! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a place that records come from ([`source`]) → [`store`]
 //! (change log) → [`publisher`] → the feed. Upstream servers go their own way: [`upstreams`] → [`publisher`]. [`config`] says how; [`status`] says how it is,
 //! and [`dashboard`] shows it to people.
 
 pub mod admin;
 pub mod api;
 pub mod block_list;
+pub mod check;
 pub mod cluster;
 pub mod config;
 pub mod dashboard;
@@ -30,6 +31,7 @@ mod blocking;
 mod hand_edits;
 mod run;
 mod stamp;
+mod transfer;
 mod web;
 
 pub use run::run;

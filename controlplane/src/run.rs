@@ -10,7 +10,7 @@ use crate::{
     live::Live,
     publisher::{Planes, Publisher, Resources},
     sockets,
-    source::Following,
+    source::Chosen,
     status::{Listeners, Node},
     store::{Opening, Store},
     upstreams::Servers,
@@ -180,14 +180,9 @@ async fn open_store(
     let pretty = config.pretty_json;
     let opened = tokio::task::spawn_blocking(move || {
         let _runtime = runtime.enter();
-        match source {
-            RecordsSource::File { path: records_file, .. } => {
-                Store::open(Opening { folder, records_file, pretty, seed }, shutdown)
-            }
-            elsewhere => {
-                let following = Following::of(&elsewhere, &folder);
-                Store::follow(folder, &seed, following, shutdown)
-            }
+        match Chosen::of(&source, &folder) {
+            Chosen::File(records_file) => Store::open(Opening { folder, records_file, pretty, seed }, shutdown),
+            Chosen::Followed(following) => Store::follow(folder, &seed, following, shutdown),
         }
     });
     let (store, keeper) = opened.await.context("opening the store failed")??;

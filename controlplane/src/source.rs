@@ -14,6 +14,7 @@ mod standing;
 mod url;
 mod zone_folder;
 
+pub(crate) use choose::Chosen;
 pub use document::DocumentError;
 pub(crate) use document::read as read_document;
 pub use faults::{Fault, Faults};

@@ -8,6 +8,7 @@
 mod conflict;
 pub mod edit;
 mod entry;
+mod history;
 mod image;
 mod intake;
 mod log;
@@ -19,7 +20,9 @@ mod tombs;
 mod writer;
 
 pub use conflict::{Conflict, ConflictJson, Conflicts};
-pub use edit::{Edit, EditRefused, NewRecord, Restoration, Selection};
+pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection, Undo};
+pub(crate) use edit::{ImportFile, ImportItem, ImportScope, Within};
+pub use history::{Asked, History, HistoryJson, Past, Step};
 pub(crate) use intake::Intake;
 pub use mirror::{FileError, MirrorStatus};
 pub use offer::{Content, Delta, Judge, Judged, Offer, Origin, Standing, Verdict};
@@ -114,9 +117,12 @@ pub enum StoreError {
         /// The operating system's words.
         reason: String,
     },
-    /// The records file could not be read back.
+    /// The records file, or the history, could not be read back.
     #[error("{0}")]
     Unreadable(String),
+    /// History has no such change.
+    #[error("{0}")]
+    Unknown(String),
     /// The records come from a source that we may only read.
     #[error("{0}; make the change there")]
     ReadOnly(String),
@@ -125,6 +131,9 @@ pub enum StoreError {
         "this node rejects local writes (`cluster_reject_local_writes`); make the change on the node that owns the records"
     )]
     LocalWritesRejected,
+    /// The records are no longer those that the edit was worked out for.
+    #[error("the records changed meanwhile; nothing was done, compare again")]
+    Overtaken,
     /// The store is being closed.
     #[error("the store is shutting down")]
     Closed,
@@ -165,6 +174,7 @@ pub struct Store {
     views: watch::Receiver<Arc<View>>,
     reloads: mpsc::Sender<oneshot::Sender<Result<Edited, StoreError>>>,
     recent: Arc<recent::Recent>,
+    archive: Arc<log::Archive>,
     keeping: Keeping,
     guard: Arc<RwLock<Guard>>,
     /// Latest time of a write of ours that a peer was told.
@@ -290,17 +300,19 @@ impl Store {
         self.offered.fetch_max(written_at, Ordering::Relaxed);
     }
 
+    /// Whether edits are taken, or why not.
+    pub fn may_edit(&self) -> Result<(), StoreError> {
+        let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
+        match &guard.read_only {
+            Some(reason) => Err(StoreError::ReadOnly(reason.clone())),
+            None if guard.rejecting => Err(StoreError::LocalWritesRejected),
+            None => Ok(()),
+        }
+    }
+
     /// Makes a local write. When this returns `Ok`, it is on disk.
     pub async fn edit(&self, edit: Edit, actor: impl Into<Actor>) -> Result<Edited, StoreError> {
-        {
-            let guard = self.guard.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(reason) = &guard.read_only {
-                return Err(StoreError::ReadOnly(reason.clone()));
-            }
-            if guard.rejecting {
-                return Err(StoreError::LocalWritesRejected);
-            }
-        }
+        self.may_edit()?;
         self.ask(|reply| Request::Edit { edit, actor: actor.into(), reply }).await
     }
 

@@ -7,10 +7,11 @@ mod explain;
 
 use dnsplane_proto::pb::admin::{
     AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
-    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Filter, JoinReply, JoinRequest,
-    LoadRequest, PeerReply, PeerRequest, Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
-    StatusRequest, admin_client::AdminClient,
+    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, ExportPart, ExportRequest,
+    Filter, HistoryRequest, ImportEvent, ImportPart, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest,
+    Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection,
+    ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply, StatusRequest, UndoRequest,
+    admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{
@@ -19,7 +20,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Response, Status, Streaming,
     transport::{Channel, Endpoint},
@@ -98,6 +100,29 @@ impl Client {
 
     pub(crate) async fn check_records(mut self) -> Result<Stream<Problem>, Failure> {
         let stream = answered(&self.socket, self.admin.check_records(CheckRequest {})).await?;
+        Ok(Stream { stream, socket: self.socket })
+    }
+
+    pub(crate) async fn record_history(mut self, which: HistoryRequest) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.record_history(which)).await
+    }
+
+    /// Leaves the connection open: whoever was told what would happen may say yes.
+    pub(crate) async fn undo_change(&mut self, which: UndoRequest) -> Result<EditReply, Failure> {
+        answered(&self.socket, self.admin.undo_change(which)).await
+    }
+
+    pub(crate) async fn export_records(mut self, wanted: ExportRequest) -> Result<Stream<ExportPart>, Failure> {
+        let stream = answered(&self.socket, self.admin.export_records(wanted)).await?;
+        Ok(Stream { stream, socket: self.socket })
+    }
+
+    /// Sends what comes out of `parts` for as long as the server listens.
+    pub(crate) async fn import_records(
+        mut self,
+        parts: mpsc::Receiver<ImportPart>,
+    ) -> Result<Stream<ImportEvent>, Failure> {
+        let stream = answered(&self.socket, self.admin.import_records(ReceiverStream::new(parts))).await?;
         Ok(Stream { stream, socket: self.socket })
     }
 
@@ -222,6 +247,14 @@ pub(crate) struct Stream<T> {
 }
 
 impl<T> Stream<T> {
+    /// The next one, however long it takes: a server that is gone does not go unnoticed.
+    pub(crate) async fn message(&mut self) -> Result<Option<T>, Failure> {
+        match self.stream.message().await {
+            Ok(message) => Ok(message),
+            Err(status) => Err(explain(&self.socket, &status).await),
+        }
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Option<T>, Failure> {
         match timeout(CALL, self.stream.message()).await {
             Ok(Ok(message)) => Ok(message),

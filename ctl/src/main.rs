@@ -11,6 +11,7 @@ mod complete;
 mod dig;
 mod edit;
 mod print;
+mod progress;
 mod prompt;
 mod question;
 mod run;

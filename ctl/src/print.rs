@@ -37,6 +37,11 @@ impl<'a> Output<'a> {
         self.to.write_all(text.as_bytes())
     }
 
+    /// The text of a file, as it is.
+    pub(crate) fn octets(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.to.write_all(octets)
+    }
+
     /// One sentence or line.
     pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.to, "{}", visible(text))

@@ -4,6 +4,7 @@
 //! error, which leaves standard output to the results.
 
 use crate::{
+    args::{Context, RecordCommand},
     client::Failure,
     complete::{self, History, Place},
     print::Output,
@@ -110,6 +111,9 @@ impl Prompt {
                 let mut stdout = io::BufWriter::new(stdout.lock());
                 let mut out = Output::new(&mut stdout, self.json || line.json);
                 match line.context {
+                    Some(context) if reads_standard_input(&context) => Err(Failure::Usage(
+                        "commands come from standard input here, so `-` cannot be a file: name one".to_owned(),
+                    )),
                     Some(context) => self.runtime.block_on(async {
                         let result = tokio::select! {
                             result = run(&self.socket, context, &mut out) => result,
@@ -131,6 +135,11 @@ impl Prompt {
             }
         }
     }
+}
+
+/// Whether a command wants for itself what the commands come from.
+fn reads_standard_input(context: &Context) -> bool {
+    matches!(context, Context::Record(RecordCommand::Import(import)) if import.is_standard_input())
 }
 
 fn say(text: &str) -> Result<Exit, Failure> {

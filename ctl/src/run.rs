@@ -4,6 +4,8 @@ mod adblock;
 mod cache;
 mod cluster;
 mod dns;
+mod export;
+mod import;
 mod record;
 mod server;
 

@@ -85,6 +85,12 @@ impl Repository {
         self.run("work", arguments).success()
     }
 
+    /// The same, with something on its standard input.
+    #[track_caller]
+    pub fn git_with(&self, arguments: &[&str], input: &str) -> String {
+        self.run_with("work", arguments, input).success()
+    }
+
     /// Runs Git in the bare repository; what it printed.
     #[track_caller]
     pub fn bare(&self, arguments: &[&str]) -> String {
@@ -92,13 +98,17 @@ impl Repository {
     }
 
     fn run(&self, folder: &str, arguments: &[&str]) -> Ended {
+        self.run_with(folder, arguments, "")
+    }
+
+    fn run_with(&self, folder: &str, arguments: &[&str], input: &str) -> Ended {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(self.dir.path().join(folder));
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env_remove("GIT_DIR");
         for who in ["AUTHOR", "COMMITTER"] {
             command.env(format!("GIT_{who}_NAME"), "Ada").env(format!("GIT_{who}_EMAIL"), "ada@dns.test");
         }
-        program::run(command, "")
+        program::run(command, input)
     }
 }
 

@@ -1,40 +1,41 @@
 //! From the configuration to the source that it asks for.
 
 use super::{
-    Following, Read, Source, SourceError,
+    Following,
+    follower::Make,
     git::{Choice, Git},
     url::Url,
     zone_folder::ZoneFolder,
 };
 use crate::{config::RecordsSource, hash::hex};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{path::Path, time::Duration};
+use std::path::{Path, PathBuf};
 
-impl Following {
-    /// What to follow; `folder` is the store's, where sources may keep what they need.
-    pub(crate) fn of(source: &RecordsSource, folder: &Path) -> Self {
-        let (chosen, place) = (source.clone(), folder.to_owned());
-        Self {
-            kind: source.kind(),
-            identity: identity(source),
-            refresh: refresh(source),
-            make: Box::new(move |memory| make(chosen, &place, memory)),
-        }
-    }
+/// A source, and what it takes to open a store of its records.
+pub(crate) enum Chosen {
+    /// The records file, which the store writes.
+    File(PathBuf),
+    /// A place that is only read.
+    Followed(Following),
 }
 
-fn make(source: RecordsSource, place: &Path, memory: Option<Value>) -> Box<dyn Source> {
-    let what = source.to_string();
-    match source {
-        RecordsSource::Url { url, .. } => Box::new(Url::new(url, memory)),
-        RecordsSource::Git { repository: remote, branch, path, zones, .. } => {
-            Box::new(Git::new(Choice { what, remote, branch, path, zones }, place, memory))
-        }
-        RecordsSource::BindDir { folder, zones, watch, .. } => {
-            Box::new(ZoneFolder::new(what, folder, zones, watch, place))
-        }
-        RecordsSource::File { .. } => Box::new(Unbuilt(what)),
+impl Chosen {
+    /// What the configuration asks for; `folder` is the store's, where sources may keep what they need.
+    pub(crate) fn of(source: &RecordsSource, folder: &Path) -> Self {
+        let (what, place) = (source.to_string(), folder.to_owned());
+        let (refresh, make): (_, Make) = match source.clone() {
+            RecordsSource::File { path, .. } => return Self::File(path),
+            RecordsSource::Url { url, refresh } => (refresh, Box::new(move |memory| Box::new(Url::new(url, memory)))),
+            RecordsSource::Git { repository: remote, branch, path, zones, refresh } => {
+                let choice = Choice { what, remote, branch, path, zones };
+                (refresh, Box::new(move |memory| Box::new(Git::new(choice, &place, memory))))
+            }
+            // It remembers nothing: all files are read at start.
+            RecordsSource::BindDir { folder, zones, watch, refresh } => {
+                (refresh, Box::new(move |_| Box::new(ZoneFolder::new(what, folder, zones, watch, &place))))
+            }
+        };
+        Self::Followed(Following { kind: source.kind(), identity: identity(source), refresh, make })
     }
 }
 
@@ -53,32 +54,4 @@ fn identity(source: &RecordsSource) -> String {
         RecordsSource::BindDir { folder, zones: files, .. } => format!("{folder:?} {}", zones(files)),
     };
     hex(&Sha256::digest(format!("{} {place}", source.kind())))
-}
-
-fn refresh(source: &RecordsSource) -> Duration {
-    match source {
-        RecordsSource::File { .. } => crate::hand_edits::POLL,
-        RecordsSource::Url { refresh, .. }
-        | RecordsSource::Git { refresh, .. }
-        | RecordsSource::BindDir { refresh, .. } => *refresh,
-    }
-}
-
-/// A source that this build cannot read.
-struct Unbuilt(String);
-
-impl Source for Unbuilt {
-    fn what(&self) -> String {
-        self.0.clone()
-    }
-
-    fn read(&mut self) -> Read<'_> {
-        Box::pin(async { Err(SourceError(format!("{} cannot be read by this build", self.0))) })
-    }
-
-    fn taken(&mut self, _: Option<usize>) {}
-
-    fn memory(&self) -> Value {
-        Value::Null
-    }
 }

@@ -49,11 +49,6 @@ impl Faults {
         }
     }
 
-    /// Notes that there are so many that nobody kept.
-    pub(crate) fn add_more(&mut self, count: u64) {
-        self.count += count;
-    }
-
     /// Notes all of another reading.
     pub(crate) fn extend(&mut self, other: &Self) {
         let room = MOST_KEPT - self.first.len();

@@ -35,14 +35,17 @@ const LOGGED: usize = 5;
 /// Whoever asked for a look, and waits for what came of it.
 pub(crate) type Reload = oneshot::Sender<Result<Edited, StoreError>>;
 
+/// Makes a source, given what it remembered.
+pub(crate) type Make = Box<dyn FnOnce(Option<serde_json::Value>) -> Box<dyn Source> + Send>;
+
 /// Which source is followed, and how.
 pub struct Following {
     pub(crate) kind: &'static str,
     pub(crate) identity: String,
     /// Pause between two looks.
     pub(crate) refresh: Duration,
-    /// Makes the source, given what it remembered and a folder of its own.
-    pub(crate) make: Box<dyn FnOnce(Option<serde_json::Value>) -> Box<dyn Source> + Send>,
+    /// Makes it.
+    pub(crate) make: Make,
 }
 
 /// The task.
@@ -128,7 +131,10 @@ impl Follower {
                 outcome = self.look() => outcome,
             };
             self.rearm(&mut watcher, &told, outcome.is_ok());
-            look_at = Instant::now() + self.pause(outcome.is_ok());
+            // Somebody who asks again and again does not put off the next look of our own.
+            if asked.is_none() || outcome.is_ok() {
+                look_at = Instant::now() + self.pause(outcome.is_ok());
+            }
             if let Some(reply) = asked {
                 // Whoever asked may have gone.
                 let _ = reply.send(outcome);

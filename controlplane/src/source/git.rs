@@ -119,8 +119,11 @@ impl Git {
         // What it would be compared with is what the store holds.
         self.read = None;
         let looked = timeout(WHOLE, self.look_for_as_long_as_it_takes()).await;
-        let looked =
-            looked.unwrap_or_else(|_| Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs()))));
+        let looked = looked.unwrap_or_else(|_| {
+            // What they may have told meanwhile is lost.
+            self.zones = None;
+            Err(Trouble::Unfit(format!("it takes longer than {} s", WHOLE.as_secs())))
+        });
         looked.map_err(|trouble| match trouble {
             Trouble::Whole(why) => SourceError(why),
             other => {
@@ -142,11 +145,12 @@ impl Git {
 
     async fn open(&self) -> Result<Repository, Trouble> {
         let address = Address::new(&self.choice.remote).map_err(Trouble::Unfit)?;
-        let program = Program::new(self.folder.clone(), address).map_err(Failure::Pipe)?;
+        let cannot = |error| Trouble::Unfit(format!("cannot write to the store's folder: {error}"));
+        let program = Program::new(self.folder.clone(), address).map_err(cannot)?;
         let repository = Repository::new(program, self.choice.branch.clone());
         if self.known.is_none() {
             // What is there may be another one.
-            repository.remove().await.map_err(Failure::Pipe)?;
+            repository.remove().await?;
         }
         Ok(repository)
     }
@@ -160,7 +164,7 @@ impl Git {
         let mut reading = self.understand(repository, &commit).await;
         if matches!(reading, Err(Trouble::Git(Failure::Said(_) | Failure::Pipe(_)))) {
             // Most likely our copy is damaged.
-            repository.remove().await.map_err(Failure::Pipe)?;
+            repository.remove().await?;
             commit = repository.bring(&newest).await?;
             reading = self.understand(repository, &commit).await;
         }
@@ -192,7 +196,7 @@ impl Git {
                 Ok(Reading::whole(records, faults, version))
             }
             Some(_) => Err(Trouble::Unfit(format!(
-                "`{path}` of commit {short} is a link; these are not followed, say in `path` where it leads"
+                "`{path}` of commit {short} is a link, and these are not followed; say in `path` where it leads"
             ))),
             None => {
                 Err(Trouble::Unfit(format!("commit {short} holds no `{path}`; say in `path` where the records are")))

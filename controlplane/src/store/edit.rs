@@ -4,11 +4,12 @@
 //! refusing a line of it would lose it.
 
 use crate::{
+    check::neighbours,
     rdata,
     record::{DEFAULT_TTL, Details, Record, Time, tidy_name},
     records::{Records, Row},
 };
-use dnsplane_proto::{Name, RecordType};
+use dnsplane_proto::RecordType;
 use std::{
     cmp::Ordering,
     collections::HashSet,
@@ -16,9 +17,15 @@ use std::{
     sync::Arc,
 };
 
+mod import;
 mod restore;
+mod undo;
 
+pub use import::Import;
+pub(crate) use import::{File as ImportFile, Item as ImportItem, Scope as ImportScope, Within};
 pub use restore::Restoration;
+pub(super) use undo::MOST_ROWS as MOST_UNDONE;
+pub use undo::Undo;
 
 /// A record as someone asks for it.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +68,10 @@ pub enum Edit {
     Remove(Selection),
     /// Brings back what a peer's snapshot overwrote.
     Restore(Restoration),
+    /// Takes a change back.
+    Undo(Box<Undo>),
+    /// What a file of records does, worked out for one generation.
+    Import(Box<Import>),
 }
 
 /// The edit breaks a rule; one sentence each.
@@ -70,7 +81,7 @@ pub struct EditRefused(pub Vec<String>);
 
 /// What an edit comes to.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(in crate::store) struct Plan {
     /// Rows that go, replaced ones included.
     pub(super) removed: Vec<Arc<Row>>,
     /// Records that come, with the place of the row they replace.
@@ -96,6 +107,8 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
         Edit::Update(new) => update(records, new),
         Edit::Remove(selection) => remove(records, selection),
         Edit::Restore(restoration) => restore::plan(records, restoration),
+        Edit::Undo(undo) => undo.plan(records),
+        Edit::Import(import) => Ok(Import::clone(import).into_plan()),
     }
 }
 
@@ -290,52 +303,24 @@ fn select(records: &Records, selection: &Selection) -> Result<Vec<Arc<Row>>, Edi
     Ok(matching.cloned().collect())
 }
 
-/// The record asked for, its fields checked one by one.
+/// The record asked for, each of its fields checked.
 fn checked(new: &NewRecord) -> Result<Record, EditRefused> {
-    let name = tidy_name(&new.name);
-    let mut faults = Vec::new();
-    if let Err(fault) = Name::parse(&name) {
-        faults.push(format!("name `{}`: {fault}", new.name.trim()));
-    }
-    match new.kind.trim().parse::<RecordType>() {
-        Ok(kind) if kind.is_meta() => faults.push(format!("type: {kind} exists only in questions, not as data")),
-        Ok(kind) => {
-            if let Err(fault) = rdata::parse(kind, new.value.trim()) {
-                faults.push(format!("value: {fault}"));
-            }
-        }
-        Err(unknown) => faults.push(format!("type: {unknown}")),
-    }
-    if faults.is_empty() {
-        Ok(Record::new(&name, &new.kind, new.value.trim(), new.ttl.unwrap_or(DEFAULT_TTL)))
-    } else {
-        Err(EditRefused(faults))
-    }
+    let record = Record::new(&new.name, &new.kind, new.value.trim(), new.ttl.unwrap_or(DEFAULT_TTL));
+    let faults = record.faults();
+    if faults.is_empty() { Ok(record) } else { Err(EditRefused(faults)) }
 }
 
 /// Rules about what may stand side by side at one name.
 fn check_neighbours(records: &Records, record: &Record, replaced: Option<&Arc<Row>>) -> Result<(), EditRefused> {
-    // DNSSEC's own types may stand beside a CNAME (RFC 4034 §3 and §4).
-    let beside_cname = |kind| matches!(kind, Some(RecordType::RRSIG | RecordType::NSEC));
-    let kind = record.kind();
     for row in records.of_name(record.name()) {
         if replaced.is_some_and(|replaced| Arc::ptr_eq(replaced, row))
             || row.record.cmp_identity(record) == Ordering::Equal
         {
             continue;
         }
-        let other = row.record.kind();
-        let rule = match (kind, other) {
-            (Some(RecordType::CNAME), Some(RecordType::CNAME)) => "a name has at most one CNAME (RFC 2181 §10.1)",
-            (Some(RecordType::CNAME), _) if !beside_cname(other) => {
-                "a CNAME stands alone at its name (RFC 1034 §3.6.2)"
-            }
-            (_, Some(RecordType::CNAME)) if !beside_cname(kind) => "nothing stands beside a CNAME (RFC 1034 §3.6.2)",
-            (Some(RecordType::SOA), Some(RecordType::SOA)) => "a zone has one SOA (RFC 1035 §5.2)",
-            (Some(RecordType::DNAME), Some(RecordType::DNAME)) => "a name has at most one DNAME (RFC 6672 §2.4)",
-            _ => continue,
-        };
-        return Err(refused(format!("{rule}; here is {} already", describe(&row.record))));
+        if let Some(rule) = neighbours(record.kind(), row.record.kind()) {
+            return Err(refused(format!("{rule}; here is {} already", describe(&row.record))));
+        }
     }
     Ok(())
 }

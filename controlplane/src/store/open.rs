@@ -6,7 +6,7 @@ use super::{
     Intake, Keeping, Origin, OwnWrites, QUEUE, Seen, Store, View,
     entry::{Clock, Entry},
     image::{self, ImageError},
-    log::{Log, LogError},
+    log::{Archive, Log, LogError},
     mirror::{self, FileError, Mirror, MirrorStatus, Note, RecordsFile},
     recent::Recent,
     tombs::Tombs,
@@ -150,11 +150,11 @@ impl Store {
         let status = MirrorStatus { path: opening.records_file.clone(), ..MirrorStatus::default() };
         let (status, mirror_status) = watch::channel(status);
         let copies = opening.records_file.clone();
-        let (store, views, reloads) = Self::start(ground, opening.folder, copies, Keeping::File(mirror_status), lock)?;
+        let (store, reloads) = Self::start(ground, opening.folder, copies, Keeping::File(mirror_status), lock)?;
         let mirror = Mirror {
             file: RecordsFile::new(opening.records_file, note_path, note),
             pretty: opening.pretty,
-            views,
+            views: store.watch(),
             intake: store.intake(),
             recent: Arc::clone(&store.recent),
             status,
@@ -176,8 +176,8 @@ impl Store {
         seed(&mut ground.view, known, 1);
         let (standing, seen) = watch::channel(source::Standing::default());
         let copies = folder.join("records.json");
-        let (store, views, reloads) = Self::start(ground, folder.clone(), copies, Keeping::Source(seen), lock)?;
-        let follower = Follower::new(following, folder, store.intake(), views, standing);
+        let (store, reloads) = Self::start(ground, folder.clone(), copies, Keeping::Source(seen), lock)?;
+        let follower = Follower::new(following, folder, store.intake(), store.watch(), standing);
         Ok((store, tokio::spawn(follower.run(reloads, shutdown))))
     }
 
@@ -192,7 +192,7 @@ impl Store {
         copies: PathBuf,
         keeping: Keeping,
         lock: File,
-    ) -> Result<(Self, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>), OpenError> {
+    ) -> Result<(Self, mpsc::Receiver<Reload>), OpenError> {
         let Ground { view, clock, log, recent, tombs, image_bytes, .. } = ground;
         info!(generation = %view.generation, records = view.records.len(), "store open");
         let next_order = writer::last_order(view.records.iter());
@@ -202,8 +202,10 @@ impl Store {
         let (shown, views) = watch::channel(Arc::new(view.clone()));
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (reloads, reload_inbox) = mpsc::channel(16);
+        let archive = Arc::new(Archive::new(&folder, view.generation.session));
         let writer = Writer {
             folder: folder.clone(),
+            archive: Arc::clone(&archive),
             view,
             clock,
             next_order,
@@ -225,8 +227,8 @@ impl Store {
             })
             .map_err(|source| OpenError::Folder { path: folder, source })?;
         let guard = Arc::default();
-        let store = Self { requests, views: views.clone(), reloads, recent, keeping, guard, offered };
-        Ok((store, views, reload_inbox))
+        let store = Self { requests, views, reloads, recent, archive, keeping, guard, offered };
+        Ok((store, reload_inbox))
     }
 }
 
@@ -269,7 +271,8 @@ fn load(folder: &Path, records_file: Option<&Path>) -> Result<Ground, OpenError>
         if entry.number < last || entry.number <= base && entry.at <= image.clock {
             return Ok(());
         }
-        if entry.number > last + 1 {
+        // An entry for history alone stands for a change that only its image has.
+        if entry.number > last + 1 || entry.whole.is_some() {
             return Err(OpenError::Gap { path: path.to_owned(), last, next: entry.number });
         }
         view = entry.apply(&view);

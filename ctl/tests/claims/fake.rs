@@ -2,14 +2,16 @@
 
 use dnsplane_proto::pb::admin::{
     AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
-    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Explained, Filter, JoinReply,
-    JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest,
-    Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest,
-    SettingsReply, StatusRequest, admin_server::Admin,
+    ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Explained, ExportPart,
+    ExportRequest, ExportSummary, Filter, HistoryRequest, ImportEvent, ImportLine, ImportPart, ImportSummary,
+    JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest,
+    PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply,
+    SetRequest, SettingsReply, StatusRequest, UndoRequest, admin_server::Admin, export_part, import_event, import_line,
+    import_part,
 };
 use std::sync::{Arc, Mutex};
-use tokio_stream::Stream;
-use tonic::{Request, Response, Status};
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
 
 const CONFLICTS: &str = r#"[
     {"id":8,"at":"2026-05-04T09:31:00Z","kind":"refused","reason":"node-c is not an allowed writer",
@@ -18,6 +20,13 @@ const CONFLICTS: &str = r#"[
     {"id":7,"at":"2026-05-04T09:30:00Z","kind":"overwritten","winner":{"node_id":"node-b","seq":3,"timestamp_unix":1},
         "via":"192.0.2.2:7946","informed":false,"lost":[{"name":"www.example","type":"A","value":"192.0.2.1","ttl":60}],
         "won":[],"lost_deletions":[{"name":"old.example","type":"A"}],"more":0}]"#;
+
+const HISTORY: &str = r#"{"changes":[
+    {"number":7,"at":"2026-05-04T09:30:00.5Z","by":"peer node-b (192.0.2.2:7946)","node_id":"node-b","local":false,
+        "removed":1,"added":1,"names":["www.example"],"more":0,"records":[
+        {"before":{"name":"www.example","type":"A","value":"192.0.2.1","ttl":60},
+            "after":{"name":"www.example","type":"A","value":"192.0.2.1","ttl":300}}]}],
+    "more":false,"oldest":7,"oldest_at":"2026-05-04T09:30:00.5Z"}"#;
 
 const BLOCK_LISTS: &str = r#"{"sources":[{"Source":"added by hand","Count":2,"From":"hand","Exceptions":1},
     {"Source":"https://lists.example/ads","Count":7,"From":"configuration","Skipped":3,"FirstSkipped":"line 9: not a domain name",
@@ -52,6 +61,26 @@ const SERVERS: &str = r#"{"servers":[
     {"name":"192.0.2.99:53","address_port":"192.0.2.99:53","unhealthy":false,"transport":"udp","role":"last_resort",
         "queries":0,"failures":0}],
     "messages":["servers file `x`, server 3 (192.0.2.56:x): `port` is `x`; it is not asked"]}"#;
+
+/// One record comes, one changes, and there is one more of these than is told.
+fn difference() -> Vec<import_event::Event> {
+    let record = |name: &str, ttl| Record {
+        name: name.to_owned(),
+        r#type: "A".to_owned(),
+        value: "192.0.2.1".to_owned(),
+        ttl,
+        ..Record::default()
+    };
+    let line = |kind: import_line::Kind, before, after| {
+        import_event::Event::Line(ImportLine { kind: kind.into(), before, after, ..ImportLine::default() })
+    };
+    vec![
+        import_event::Event::Progress("comparing".to_owned()),
+        line(import_line::Kind::Added, None, Some(record("new\u{1b}.example", 60))),
+        line(import_line::Kind::Changed, Some(record("a.example", 60)), Some(record("a.example", 61))),
+        import_event::Event::Summary(ImportSummary { added: 1, changed: 2, number: 7, ..ImportSummary::default() }),
+    ]
+}
 
 /// Answers every call; remembers what was asked, one line each.
 #[derive(Clone)]
@@ -134,6 +163,8 @@ where
 #[tonic::async_trait]
 impl Admin for Fake {
     type ListRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Record, Status>> + Send>>;
+    type ExportRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<ExportPart, Status>> + Send>>;
+    type ImportRecordsStream = ReceiverStream<Result<ImportEvent, Status>>;
     type AdblockDomainsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<AdblockNames, Status>> + Send>>;
     type CheckRecordsStream = tokio_stream::Iter<Box<dyn Iterator<Item = Result<Problem, Status>> + Send>>;
 
@@ -172,8 +203,84 @@ impl Admin for Fake {
             r#type: "MX".to_owned(),
             value: "mail".to_owned(),
             reason: "the preference is missing".to_owned(),
+            severity: if number == 0 { "warning" } else { "error" }.to_owned(),
+            rule: "unservable".to_owned(),
+            id: if number == 0 { String::new() } else { format!("id-{number}") },
+            place: number as u64 + 1,
         };
         items((0..self.records).map(problem))
+    }
+
+    async fn load_records(&self, _: Request<LoadRequest>) -> Result<Response<EditReply>, Status> {
+        self.is_newer()?;
+        self.note("load".to_owned());
+        let messages = vec!["2 records taken from the URL `https://records.test/`, 1 replaced or removed".to_owned()];
+        Ok(Response::new(EditReply { changed: true, messages, number: 9 }))
+    }
+
+    async fn record_history(&self, which: Request<HistoryRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        let it = which.into_inner();
+        self.note(format!("history {}|{}|{}|{}", it.name, it.r#type, it.limit, it.before));
+        Ok(Response::new(Document { json: HISTORY.to_owned() }))
+    }
+
+    async fn undo_change(&self, which: Request<UndoRequest>) -> Result<Response<EditReply>, Status> {
+        let it = which.into_inner();
+        self.note(format!("undo {}|{}", it.number, it.dry_run));
+        if it.number == 3 {
+            return Err(Status::invalid_argument("change 3 cannot be undone; undo change 4 first"));
+        }
+        let messages = vec!["goes: www.example 60 A 192.0.2.1".to_owned()];
+        Ok(Response::new(EditReply { changed: true, messages, number: 9 }))
+    }
+
+    async fn export_records(&self, wanted: Request<ExportRequest>) -> Items<ExportPart> {
+        let ExportRequest { format, zone } = wanted.into_inner();
+        self.note(format!("export {format}|{zone}"));
+        let text = |text: &str| ExportPart { part: Some(export_part::Part::Text(text.as_bytes().to_vec())) };
+        let left_out = u64::from(format == "hosts");
+        let reasons = vec!["`a.example MX 10 b`: a file of hosts has addresses only".to_owned(); left_out as usize];
+        let summary = ExportSummary { records: 2, left_out, reasons };
+        let end = ExportPart { part: Some(export_part::Part::Summary(summary)) };
+        // A server that stops in the middle has no summary.
+        let parts = [text("one\n"), text("two\n")].into_iter().chain((zone != "short.example").then_some(end));
+        items(parts.collect::<Vec<_>>().into_iter())
+    }
+
+    async fn import_records(
+        &self,
+        parts: Request<Streaming<ImportPart>>,
+    ) -> Result<Response<Self::ImportRecordsStream>, Status> {
+        let mut parts = parts.into_inner();
+        let (events, stream) = tokio::sync::mpsc::channel(16);
+        let fake = self.clone();
+        tokio::spawn(async move {
+            let mut octets = 0;
+            while let Ok(Some(ImportPart { part: Some(part) })) = parts.message().await {
+                match part {
+                    import_part::Part::Start(start) => fake.note(format!(
+                        "import {}|{}|{}|{}|{}",
+                        start.format, start.file, start.zone, start.replace, start.most
+                    )),
+                    import_part::Part::Text(text) => octets += text.len(),
+                    import_part::Part::End(_) => {
+                        fake.note(format!("octets {octets}"));
+                        for event in difference() {
+                            let _ = events.send(Ok(ImportEvent { event: Some(event) })).await;
+                        }
+                    }
+                    import_part::Part::Confirmation(confirmation) => {
+                        fake.note(format!("confirmed {}", confirmation.number));
+                        let reply = EditReply { changed: true, messages: vec!["imported".to_owned()], number: 8 };
+                        let event = import_event::Event::Done(reply);
+                        let _ = events.send(Ok(ImportEvent { event: Some(event) })).await;
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
     }
 
     async fn adblock_edit(&self, edit: Request<AdblockEdit>) -> Result<Response<SettingsReply>, Status> {

@@ -12,3 +12,4 @@ mod dns;
 mod fake;
 mod server;
 mod support;
+mod transfer;

@@ -24,9 +24,9 @@ fn records(count: u32) -> Vec<Record> {
 
 /// Waits until the data plane's copy on disk has caught up: it follows what is served without anyone waiting for it.
 /// `newest`: the owner of the newest record, in wire form.
-fn eventually_kept(node: &Node, newest: &[u8]) {
-    let read = |file: &str| std::fs::read(node.path("dns-state").join(file));
-    node.eventually("all that is served is in the copy on disk", |_| {
+fn eventually_kept(node: &mut Node, newest: &[u8]) {
+    node.eventually("all that is served is in the copy on disk", |node| {
+        let read = |file: &str| std::fs::read(node.path("dns-state").join(file));
         for message in ["settings", "upstreams", "block_list"] {
             read(message).map_err(|error| format!("{message}: {error}"))?;
         }
@@ -93,7 +93,7 @@ fn a_data_plane_restarted_without_a_control_plane_answers_from_its_last_good_cop
     let mut node = Plan::new("last-good").records(&records(100)).start();
     node.add(&Record::a("late.example", "192.0.2.9"));
     node.eventually_answers("late.example", "A", &["192.0.2.9"]);
-    eventually_kept(&node, b"\x04late\x07example\x00");
+    eventually_kept(&mut node, b"\x04late\x07example\x00");
     node.control().kill();
     for deed in ["killed", "terminated"] {
         if deed == "killed" {
@@ -130,7 +130,7 @@ fn a_control_plane_that_comes_back_is_followed_without_a_full_reload() {
         if sent { Ok(()) } else { Err(plane.to_string()) }
     });
     // And what changed while the data plane was away, too.
-    eventually_kept(&node, b"\x06second\x07example\x00");
+    eventually_kept(&mut node, b"\x06second\x07example\x00");
     node.data().kill();
     node.add(&Record::a("third.example", "192.0.2.3"));
     node.start_data();

@@ -3,7 +3,7 @@
 use crate::{LOOK_LIMIT, eventually_says, generation, look, look_fails, plan, records, source, start_again};
 use dnsplane_tests::{Document, GitServer, Node, Record, Repository, eventually};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::symlink};
+use std::{fs, net::TcpListener, os::unix::fs::symlink};
 
 fn document(address: &str) -> String {
     Document::of(&records(address)).body
@@ -80,6 +80,20 @@ fn whatever_happens_to_a_repository_the_last_good_commit_is_served() {
 }
 
 #[test]
+fn a_repository_without_commits_is_read_as_soon_as_it_has_one() {
+    let repository = Repository::empty();
+    let mut node = plan("a", json!({"type": "git", "location": repository.url()})).prepare();
+    node.start_control();
+    node.start_data();
+    node.wait_healthy();
+    eventually_says(&mut node, "it has no commit on the branch that is checked out there");
+    repository.commit("dnsrecords.json", &document("192.0.2.7"));
+    node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
+    let version = source(&node)["version"].to_string();
+    assert!(version.contains("change dnsrecords.json"), "{version}");
+}
+
+#[test]
 fn a_branch_that_was_rewritten_is_followed() {
     let repository = repository();
     let mut node = node(&repository.url(), &Value::Null);
@@ -104,6 +118,7 @@ fn over_http_a_login_goes_to_the_server_alone_and_nothing_is_sent_while_nothing_
     let (requests, transfers) = (server.requests(), server.transfers());
     assert_eq!(transfers, 1);
     eventually("the server is asked again", LOOK_LIMIT, || {
+        assert_eq!(of("s3cret"), 0, "a password on a command line is no secret");
         if server.requests() > requests + 6 { Ok(()) } else { Err(server.requests().to_string()) }
     });
     assert_eq!(server.transfers(), transfers);
@@ -178,7 +193,9 @@ fn a_damaged_copy_is_made_anew() {
     let mut node = node(&repository.url(), &Value::Null);
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
     let copy = node.path("store/source.git");
-    for (address, damage) in [("192.0.2.8", "packs"), ("192.0.2.9", "lock"), ("192.0.2.10", "all")] {
+    for (address, damage) in
+        [("192.0.2.8", "packs"), ("192.0.2.9", "lock"), ("192.0.2.10", "all"), ("192.0.2.11", "many")]
+    {
         match damage {
             "packs" => {
                 for entry in fs::read_dir(copy.join("objects/pack")).expect("packs").flatten() {
@@ -186,12 +203,32 @@ fn a_damaged_copy_is_made_anew() {
                     fs::write(entry.path(), "nonsense").expect("a pack can be written");
                 }
             }
+            "many" => (0..60).for_each(|number| {
+                fs::write(copy.join(format!("objects/pack/{number}.pack")), "").expect("a pack can be written");
+            }),
             "lock" => fs::write(copy.join("shallow.lock"), "").expect("a lock can be left"),
             _ => fs::remove_dir_all(&copy).and_then(|()| fs::write(&copy, "a file")).expect("it can be replaced"),
         }
         repository.commit("dnsrecords.json", &document(address));
         node.eventually_answers("www.dns.test", "A", &[address]);
     }
+    let packs = fs::read_dir(copy.join("objects/pack")).expect("packs").count();
+    assert!(packs < 10, "a copy of many packs is made anew: {packs}");
+}
+
+#[test]
+fn no_look_takes_longer_than_a_minute() {
+    // Takes connections and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("git://{}/dns.git", listener.local_addr().expect("a bound socket has an address"));
+    let mut node = plan("a", json!({"type": "git", "location": url})).prepare();
+    node.start_control();
+    node.wait_healthy();
+    eventually("the look is given up", LOOK_LIMIT, || {
+        let source = source(&node);
+        let given_up = source["problem"].as_str().is_some_and(|problem| problem.contains("it takes longer than 60 s"));
+        if given_up { Ok(()) } else { Err(source.to_string()) }
+    });
 }
 
 #[test]
@@ -268,4 +305,27 @@ fn a_folder_is_read_as_zone_files_and_each_keeps_its_last_good_version() {
     repository.commit("zones/dns.test.db", &format!("{ZONE}www A 192.0.2.10\n"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.10"]);
     assert_eq!(source(&node)["fault_count"], 0);
+}
+
+#[test]
+fn names_that_lead_out_of_a_folder_lead_nowhere() {
+    let repository = Repository::new();
+    repository.commit("dns.test.db", &format!("{ZONE}www A 192.0.2.7\n"));
+    let good = repository.git(&["rev-parse", "HEAD:dns.test.db"]);
+    // What no Git would make, but for somebody who wants to.
+    let blob = repository.git_with(&["hash-object", "-w", "--stdin"], &format!("{ZONE}evil A 192.0.2.66\n"));
+    let above = repository.git_with(&["mktree"], &format!("100644 blob {}\tevil.test.db\n", blob.trim()));
+    let entries = format!("040000 tree {}\t..\n100644 blob {}\tdns.test.db\n", above.trim(), good.trim());
+    let tree = repository.git_with(&["mktree"], &entries);
+    let commit = repository.git_with(&["commit-tree", "-m", "evil", tree.trim()], "");
+    let bare = repository.path().display().to_string();
+    repository.git(&["push", "--quiet", "--force", &bare, &format!("{}:refs/heads/main", commit.trim())]);
+
+    let mut node = node(&repository.url(), &json!({"path": "."}));
+    node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
+    let said = source(&node);
+    assert!(said["faults"].to_string().contains("../evil.test.db"), "{said}");
+    let files = fs::read_dir(node.path("store/source.files")).expect("the files of a commit").flatten();
+    assert_eq!(files.count(), 1, "nothing beside the folder");
+    assert_eq!(node.records().len(), 4);
 }

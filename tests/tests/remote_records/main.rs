@@ -53,14 +53,16 @@ fn look_fails(node: &Node, words: &str) {
     let source = source(node);
     let problem = source["problem"].as_str().unwrap_or_default();
     assert!(problem.contains(words) && problem.contains("ago is served"), "{words:?}: {source}");
+    let refused = node.ctl(&["record", "load"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains(words), "{words:?}: {refused:?}");
     assert_eq!(generation(node), before, "{words:?}");
 }
 
 /// Has the node look now: that works.
 #[track_caller]
 fn look(node: &Node) {
-    let reply = node.request("POST", "/dns/records/reload", None);
-    assert_eq!(reply.status, 200, "{reply:?}\n{}", node.logs());
+    let ended = node.ctl(&["record", "load"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}\n{}", node.logs());
     assert_eq!(source(node)["problem"], "", "{}", node.logs());
 }
 

@@ -20,7 +20,8 @@ fn eventually_asked(server: &RecordServer, more: usize) {
 #[test]
 fn a_changed_document_is_one_change_and_an_unchanged_one_is_none() {
     let documents = |address: &str| Document::of(&records(address));
-    let versions: [(&str, fn(Document, usize) -> Document); 3] = [
+    type Versioned = fn(Document, usize) -> Document;
+    let versions: [(&str, Versioned); 3] = [
         ("ETag", |document, version| document.called(&format!("\"v{version}\""))),
         ("Last-Modified", |document, version| document.changed(&format!("Tue, 24 Nov 2026 10:00:0{version} GMT"))),
         ("the text", |document, _| document),
@@ -65,7 +66,7 @@ fn whatever_is_no_whole_document_is_a_reason_and_the_last_good_set_stays() {
             Document::text("{\"records\": [\n  {\"name\": \"a.test\", \"ttl\": \"x\"}]}"),
             "line 2, column 31 (`records[0].ttl`)",
         ),
-        (Document::text("{\"records\": [{\"name\": \"a.test\"}"), "line 1, column 32"),
+        (Document::text("{\"records\": [{\"name\": \"a.test\"}"), "line 1, column 31 (`records`): EOF"),
     ] {
         server.serve(document);
         look_fails(&node, words);

@@ -3,8 +3,10 @@
 //! Only files are: a link in a repository leads wherever its author likes. Files that a new commit leaves as they are are
 //! not written again, so that their reader sees that nothing happened to them.
 
-use super::repository::{Entry, Kind, Repository};
-use super::{Trouble, program::Failure};
+use super::{
+    Trouble,
+    repository::{Entry, Kind, Repository},
+};
 use crate::{
     blocking::beside,
     source::{Fault, Faults},
@@ -89,7 +91,7 @@ impl Export {
     }
 
     fn cannot(&self, error: io::Error) -> Trouble {
-        Trouble::Git(Failure::Said(format!("its files cannot be written to `{}`: {error}", self.folder.display())))
+        Trouble::Unfit(format!("its files cannot be written to `{}`: {error}", self.folder.display()))
     }
 }
 

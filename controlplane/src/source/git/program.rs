@@ -13,7 +13,7 @@ use std::{
     env,
     ffi::OsString,
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
 };
 use tokio::{
@@ -101,6 +101,8 @@ pub(super) enum Failure {
     Start(io::Error),
     #[error("the output of `git` cannot be used: {0}")]
     Pipe(#[from] io::Error),
+    #[error("our damaged or old copy cannot be removed: {0}")]
+    Copy(io::Error),
     #[error("it is more than {0} MiB")]
     TooMuch(u64),
     /// What it complained of.
@@ -131,7 +133,16 @@ impl Program {
 
     /// Runs it to its end; what it said, if that is no more than so many octets.
     pub(super) async fn run(&self, arguments: &[&str], most: u64) -> Result<Vec<u8>, Failure> {
-        let (running, _, stdout) = self.start(arguments)?;
+        self.run_in(&self.repository, arguments, most).await
+    }
+
+    /// The same, for questions that a damaged repository is not to spoil.
+    pub(super) async fn run_apart(&self, arguments: &[&str], most: u64) -> Result<Vec<u8>, Failure> {
+        self.run_in(&self.repository.with_extension("none"), arguments, most).await
+    }
+
+    async fn run_in(&self, repository: &Path, arguments: &[&str], most: u64) -> Result<Vec<u8>, Failure> {
+        let (running, _, stdout) = self.start(repository, arguments)?;
         // Before the end is waited for: who has too much to say does not end.
         let said = take(stdout, most).await?.ok_or(Failure::TooMuch(most >> 20))?;
         running.ended().await?;
@@ -140,7 +151,7 @@ impl Program {
 
     /// What these objects hold, one after the other.
     pub(super) fn contents(&self, ids: &[&str]) -> Result<Contents, Failure> {
-        let (running, mut stdin, stdout) = self.start(&["cat-file", "--batch"])?;
+        let (running, mut stdin, stdout) = self.start(&self.repository, &["cat-file", "--batch"])?;
         let asked: String = ids.iter().flat_map(|id| [*id, "\n"]).collect();
         // Beside the reading: neither pipe holds all of it. Ends with the process.
         tokio::spawn(async move {
@@ -149,10 +160,10 @@ impl Program {
         Ok(Contents { running, stdout: BufReader::new(stdout) })
     }
 
-    fn start(&self, arguments: &[&str]) -> Result<(Running, ChildStdin, ChildStdout), Failure> {
+    fn start(&self, repository: &Path, arguments: &[&str]) -> Result<(Running, ChildStdin, ChildStdout), Failure> {
         let mut command = Command::new("git");
         command.args(arguments).env_clear().envs(kept()).current_dir("/");
-        command.env("GIT_DIR", &self.repository).env("GIT_CONFIG_GLOBAL", &self.settings);
+        command.env("GIT_DIR", repository).env("GIT_CONFIG_GLOBAL", &self.settings);
         let fixed = [
             ("LC_ALL", "C"),
             ("GIT_CONFIG_NOSYSTEM", "1"),
@@ -289,7 +300,7 @@ mod tests {
     use crate::config::Remote;
     use std::time::Duration;
 
-    fn git(folder: &std::path::Path) -> Program {
+    fn git(folder: &Path) -> Program {
         let address = Address::new(&Remote::new("https://me:secret@git.test/dns.git")).unwrap();
         Program::new(folder.join("source.git"), address).unwrap()
     }

@@ -61,7 +61,7 @@ impl Repository {
     /// The commit that the branch is at now.
     pub(super) async fn newest(&self) -> Result<String, Failure> {
         let name = self.name();
-        let said = self.git.run(&["ls-remote", "--quiet", "--", self.git.address(), &name], MOST_SAID).await?;
+        let said = self.git.run_apart(&["ls-remote", "--quiet", "--", self.git.address(), &name], MOST_SAID).await?;
         let said = String::from_utf8_lossy(&said);
         let mut lines = said.lines().filter_map(|line| line.split_once('\t'));
         // Git also lists what only ends like that.
@@ -93,13 +93,18 @@ impl Repository {
     }
 
     /// Forgets the copy.
-    pub(super) async fn remove(&self) -> io::Result<()> {
+    pub(super) async fn remove(&self) -> Result<(), Failure> {
         let folder = self.git.repository.clone();
-        beside(move || match fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        beside(move || {
+            let removed = match fs::symlink_metadata(&folder) {
+                Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&folder),
+                Ok(_) => fs::remove_file(&folder),
+                Err(error) => Err(error),
+            };
+            removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
         })
         .await
+        .map_err(Failure::Copy)
     }
 
     /// What a commit has at this place; `None`: nothing.
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn listings_are_read_whatever_names_are_in_them() {
-        let said = "100644 blob aa       7\ta\tb \"c\"\0040000 tree bb       -\tz\0120000 blob cc  3\tl\0160000 commit dd -\tm\0";
+        let said = "100644 blob aa       7\ta\tb \"c\"\x00040000 tree bb       -\tz\x00120000 blob cc  3\tl\x00160000 commit dd -\tm\0";
         let found: Vec<_> =
             entries(said.as_bytes()).into_iter().map(|entry| (entry.kind, entry.size, entry.path)).collect();
         let expected =
