@@ -15,6 +15,7 @@ mod changes;
 mod directive;
 mod entry;
 mod generate;
+mod head;
 pub(crate) mod order;
 mod owner;
 mod reader;

@@ -1,8 +1,9 @@
 //! Lines that begin with `$`: `$ORIGIN`, `$TTL`, `$INCLUDE` (RFC 1035 §5.1, RFC 2308 §4) and `$GENERATE`.
 
 use super::{
+    head::{bad_name, next, ttl},
     owner::{Origin, complete},
-    reader::{Reader, bad_name, next, ttl},
+    reader::Reader,
     state::State,
 };
 use crate::rdata::{Words, shortened};

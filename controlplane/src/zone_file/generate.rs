@@ -5,8 +5,9 @@
 //! value in quotes is what they hold, as in BIND; ours may also be several words.
 
 use super::{
+    head::{Head, next, own},
     owner::Origin,
-    reader::{Reader, next, own},
+    reader::Reader,
     state::State,
 };
 use crate::rdata::{Words, shortened};
@@ -38,7 +39,7 @@ impl Reader<'_> {
         }
         let name = Template::read(next(words)?.ok_or(wants)?.text)?;
         let word = next(words)?.ok_or(wants)?;
-        let head = self.head(word, words)?;
+        let head = Head::read(word, words)?;
         let kind = head.kind;
         let value = Template::read(&value_text(words)?)?;
         let (mut text, mut owner) = (String::new(), state.owner.clone());

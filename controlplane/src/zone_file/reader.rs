@@ -3,11 +3,12 @@
 use super::{
     Files, Limits, Parsed, Place, Start,
     entry::{Uncut, as_text, entry_at},
-    owner::{Origin, Zone, complete},
+    head::{Head, MOST_TTL, next, own},
+    owner::{Origin, Zone},
     state::State,
 };
 use crate::{
-    rdata::{self, NotBelow, Word, Words, shortened},
+    rdata::{self, Words, shortened},
     record::{DEFAULT_TTL, Record},
     source::Fault,
 };
@@ -17,9 +18,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// Largest TTL there is (RFC 2181 §8).
-const MOST_TTL: u32 = i32::MAX as u32;
 
 /// What reading a file needs and yields.
 pub(super) struct Reader<'r> {
@@ -48,12 +46,6 @@ pub(super) struct Spent {
     pub(super) includes: u64,
     pub(super) generated: u64,
     pub(super) generated_octets: u64,
-}
-
-/// What an entry says of its record before the value.
-pub(super) struct Head {
-    pub(super) ttl: Option<u32>,
-    pub(super) kind: RecordType,
 }
 
 impl<'r> Reader<'r> {
@@ -155,7 +147,7 @@ impl<'r> Reader<'r> {
                 "the line begins with a space, so it goes on with the name before it, but there is none".to_owned()
             );
         }
-        let head = self.head(word, &mut words)?;
+        let head = Head::read(word, &mut words)?;
         self.value(head.kind, &words)?;
         let ttl = self.ttl(head.ttl, head.kind, state);
         self.record(head.kind, ttl, state)
@@ -184,22 +176,6 @@ impl<'r> Reader<'r> {
             self.out.places.push(self.here());
         }
         Ok(())
-    }
-
-    /// TTL, class and type, from `word` on; TTL and class may be left out, and stand in either order.
-    pub(super) fn head<'a>(&self, mut word: Word<'a>, words: &mut Words<'a>) -> Result<Head, String> {
-        let (mut own_ttl, mut class) = (None, false);
-        loop {
-            let text = word.text;
-            if own_ttl.is_none() && text.as_bytes().first().is_some_and(u8::is_ascii_digit) {
-                own_ttl = Some(ttl(text)?);
-            } else if !class && is_class(text)? {
-                class = true;
-            } else {
-                return Ok(Head { ttl: own_ttl, kind: kind(text)? });
-            }
-            word = next(words)?.ok_or("there is no record type")?;
-        }
     }
 
     /// Reads the value into `self.value`, in its canonical spelling.
@@ -306,53 +282,6 @@ impl<'r> Reader<'r> {
             self.out.files.len() - 1
         }) as u32
     }
-}
-
-/// The next word of an entry.
-pub(super) fn next<'a>(words: &mut Words<'a>) -> Result<Option<Word<'a>>, String> {
-    words.next().map_err(|fault| fault.to_string())
-}
-
-/// Reads the owner of a record. Lines without one behind a bad one must not become those of the name before it.
-pub(super) fn own(text: &str, origin: Option<&Origin>, owner: &mut String) -> Result<(), String> {
-    complete(text, origin, owner).map_err(|fault| {
-        owner.clear();
-        bad_name(text, &fault)
-    })
-}
-
-pub(super) fn bad_name(text: &str, fault: &NotBelow) -> String {
-    match fault {
-        NotBelow::NoOrigin => format!("the name `{}` {fault}", shortened(text)),
-        NotBelow::Invalid(fault) => format!("the name `{}` is not a domain name: {fault}", shortened(text)),
-    }
-}
-
-/// A TTL, seconds or with units.
-pub(super) fn ttl(text: &str) -> Result<u32, String> {
-    match rdata::period(text) {
-        Some(ttl) if ttl <= MOST_TTL => Ok(ttl),
-        Some(_) => Err(format!("the TTL `{}` is larger than {MOST_TTL}, the largest there is", shortened(text))),
-        None => Err(format!("the TTL `{}` is neither seconds nor a time such as 1h30m", shortened(text))),
-    }
-}
-
-/// Whether the word is our class; others are refused.
-fn is_class(text: &str) -> Result<bool, String> {
-    let is = |class: &&str| text.eq_ignore_ascii_case(class);
-    if ["IN", "CLASS1"].iter().any(is) {
-        return Ok(true);
-    }
-    let numbered = text.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("CLASS"));
-    if numbered || ["CH", "CHAOS", "HS", "HESIOD", "CS"].iter().any(is) {
-        return Err(format!("the class is `{}`; records of class IN are all that is read", shortened(text)));
-    }
-    Ok(false)
-}
-
-fn kind(text: &str) -> Result<RecordType, String> {
-    text.parse()
-        .map_err(|_| format!("`{}` is no record type that we know; others are TYPE and a number", shortened(text)))
 }
 
 fn outside_of(name: &str, zone: &Zone) -> String {
