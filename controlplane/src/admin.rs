@@ -51,8 +51,7 @@ impl Admin {
     }
 
     async fn edit(&self, edit: Edit, actor: String) -> Result<Response<pb::EditReply>, Status> {
-        let Edited { changed, messages, generation, .. } = self.store.edit(edit, actor).await.map_err(status)?;
-        Ok(Response::new(pb::EditReply { changed, messages, number: generation.number }))
+        edit_reply(self.store.edit(edit, actor).await)
     }
 
     /// Streams rows that a slow reader may take its time for.
@@ -94,6 +93,10 @@ impl admin_server::Admin for Admin {
     async fn remove_records(&self, request: Request<pb::Selection>) -> Result<Response<pb::EditReply>, Status> {
         let actor = actor(&request);
         self.edit(Edit::Remove(request.into_inner().into()), actor).await
+    }
+
+    async fn load_records(&self, _: Request<pb::LoadRequest>) -> Result<Response<pb::EditReply>, Status> {
+        edit_reply(self.store.reload().await)
     }
 
     async fn list_records(&self, request: Request<pb::Filter>) -> Result<Response<Self::ListRecordsStream>, Status> {
@@ -311,6 +314,11 @@ impl admin_server::Admin for Admin {
 
 fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
+}
+
+fn edit_reply(edited: Result<Edited, StoreError>) -> Result<Response<pb::EditReply>, Status> {
+    let Edited { changed, messages, generation, .. } = edited.map_err(status)?;
+    Ok(Response::new(pb::EditReply { changed, messages, number: generation.number }))
 }
 
 fn document(value: &impl Serialize) -> Result<Response<pb::Document>, Status> {

@@ -1,6 +1,6 @@
 //! The control plane of a dnsplane node.
 //!
-//! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a hand-edited file → [`store`]
+//! A change goes one way: REST ([`api`]), dnsplanectl ([`admin`]), a peer ([`cluster`]) or a place that records come from ([`source`]) → [`store`]
 //! (change log) → [`publisher`] → the feed. Upstream servers go their own way: [`upstreams`] → [`publisher`]. [`config`] says how; [`status`] says how it is,
 //! and [`dashboard`] shows it to people.
 
@@ -29,6 +29,8 @@ mod aside;
 mod blocking;
 mod hand_edits;
 mod run;
+mod stamp;
 mod transfer;
+mod web;
 
 pub use run::run;

@@ -10,6 +10,7 @@ use crate::{
     live::Live,
     publisher::{Planes, Publisher, Resources},
     sockets,
+    source::Chosen,
     status::{Listeners, Node},
     store::{Opening, Store},
     upstreams::Servers,
@@ -34,6 +35,9 @@ use tracing::{info, warn};
 
 /// Everything must have stopped this long after it was told to; then we leave anyway.
 const STOP_WITHIN: Duration = Duration::from_secs(4);
+
+/// For how long the very first start waits for a source that was never read.
+const FIRST_READING: Duration = Duration::from_secs(30);
 
 /// Runs the control plane until a signal or the first failure.
 pub async fn run(path: PathBuf, loaded: Loaded) -> anyhow::Result<()> {
@@ -169,25 +173,27 @@ async fn open_store(
     state: &Result<cluster::State, cluster::StateError>,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<(Store, tokio::task::JoinHandle<()>)> {
-    let RecordsSource::File { path: records_file, .. } = config.records.clone() else {
-        anyhow::bail!("{} cannot be followed by this build", config.records);
-    };
-    let opening = Opening {
-        folder: config.folder.join("store"),
-        records_file,
-        pretty: config.pretty_json,
-        seed: state.as_ref().map(cluster::State::seed).unwrap_or_default(),
-    };
+    let folder = config.folder.join("store");
+    let seed = state.as_ref().map(cluster::State::seed).unwrap_or_default();
     // Reading a large store takes a second: not on the thread that other tasks wait for.
-    let (runtime, shutdown) = (tokio::runtime::Handle::current(), shutdown.clone());
+    let (runtime, shutdown, source) = (tokio::runtime::Handle::current(), shutdown.clone(), config.records.clone());
+    let pretty = config.pretty_json;
     let opened = tokio::task::spawn_blocking(move || {
         let _runtime = runtime.enter();
-        Store::open(opening, shutdown)
+        match Chosen::of(&source, &folder) {
+            Chosen::File(records_file) => Store::open(Opening { folder, records_file, pretty, seed }, shutdown),
+            Chosen::Followed(following) => Store::follow(folder, &seed, following, shutdown),
+        }
     });
     let (store, keeper) = opened.await.context("opening the store failed")??;
-    // What was edited by hand while we were down comes in before anybody is told what we hold.
-    if let Err(error) = store.reload().await {
-        warn!("{error}; going on with the records in the change log");
+    if let RecordsSource::File { .. } = config.records {
+        // What was edited by hand while we were down comes in before anybody is told what we hold.
+        if let Err(error) = store.reload().await {
+            warn!("{error}; going on with the records in the change log");
+        }
+    } else if !store.has_records() {
+        // The source has a limit of its own; what cannot be read within ours is read later.
+        let _ = tokio::time::timeout(FIRST_READING, store.source_looked_at()).await;
     }
     Ok((store, keeper))
 }

@@ -4,12 +4,24 @@
 //! that we hold is worked out by the store's writer, so that the change log, the feed and peers see only what changed.
 //! A small difference may stand for the whole where a source knows for certain what changed since its last reading.
 
+mod choose;
 mod document;
 mod faults;
+mod follower;
+mod git;
+mod note;
+mod standing;
+mod url;
+mod zone_folder;
 
+pub(crate) use choose::Chosen;
 pub use document::DocumentError;
 pub(crate) use document::read as read_document;
 pub use faults::{Fault, Faults};
+pub use follower::Following;
+pub(crate) use follower::{Follower, Reload};
+pub(crate) use note::Note;
+pub use standing::{SourceStatus, Standing};
 
 use crate::record::Record;
 use std::{any::Any, future::Future, pin::Pin};

@@ -3,6 +3,7 @@
 use crate::{
     publisher::{GenerationJson, PlaneStatus, Planes, Resources},
     record::Time,
+    source::SourceStatus,
     store::{MirrorStatus, Store},
 };
 use serde::Serialize;
@@ -47,7 +48,11 @@ pub struct ServerStatus {
     upstream_servers: Option<GenerationJson>,
     block_list: Option<GenerationJson>,
     content_hash: String,
-    records_file: MirrorStatus,
+    /// Where records come from, and how old they are.
+    records_source: SourceStatus,
+    /// How far the records file is, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records_file: Option<MirrorStatus>,
     data_planes: Vec<PlaneStatus>,
     api: ApiStatus,
     problems: Vec<String>,
@@ -125,7 +130,7 @@ impl Node {
             .flat_map(|plane| [&plane.listen_error, &plane.last_refusal].map(|text| (&plane.follower, text)));
         let of_planes = of_planes.filter(|(_, text)| !text.is_empty());
         problems.extend(of_planes.map(|(follower, text)| format!("data plane {follower}: {text}")));
-        problems.extend(Some(records_file.problem.clone()).filter(|text| !text.is_empty()));
+        problems.extend(self.store.source_problems());
         let [settings, upstream_servers, block_list] =
             self.resources.generations().map(|generation| generation.map(GenerationJson::from));
         ServerStatus {
@@ -138,6 +143,7 @@ impl Node {
             upstream_servers,
             block_list,
             content_hash: view.records.hash().to_string(),
+            records_source: self.store.source(),
             records_file,
             data_planes,
             api: ApiStatus { enabled: !self.listeners.api.is_empty(), listening: self.listeners.api.clone() },

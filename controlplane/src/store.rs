@@ -9,6 +9,7 @@ mod conflict;
 pub mod edit;
 mod entry;
 mod image;
+mod intake;
 mod log;
 mod mirror;
 mod offer;
@@ -20,14 +21,20 @@ mod writer;
 pub use conflict::{Conflict, ConflictJson, Conflicts};
 pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection};
 pub(crate) use edit::{ImportFile, ImportItem, ImportScope, Within};
+pub(crate) use intake::Intake;
 pub use mirror::{FileError, MirrorStatus};
 pub use offer::{Content, Delta, Judge, Judged, Offer, Origin, Standing, Verdict};
 pub use open::{OpenError, Opening, Seed};
 pub use recent::{SetKey, Touched};
 pub(crate) use writer::wall_ms;
 
-use crate::{hash::ContentHash, record::Record, records::Records};
+use crate::{
+    hash::ContentHash,
+    records::Records,
+    source::{self, SourceStatus},
+};
 use dnsplane_proto::Generation;
+use intake::Taking;
 use std::{
     collections::BTreeMap,
     io,
@@ -143,11 +150,10 @@ enum Request {
         actor: Actor,
         reply: oneshot::Sender<Result<Edited, StoreError>>,
     },
-    /// Make the store what a records file says, except for sets that changed after the number `mirrored`.
-    TakeFile {
-        records: Vec<Record>,
-        mirrored: u64,
-        reply: oneshot::Sender<Result<Edited, StoreError>>,
+    /// Make the store what a source says.
+    Take {
+        taking: Taking,
+        reply: oneshot::Sender<Result<Option<Edited>, StoreError>>,
     },
     Offer {
         offer: Offer,
@@ -163,10 +169,19 @@ pub struct Store {
     views: watch::Receiver<Arc<View>>,
     reloads: mpsc::Sender<oneshot::Sender<Result<Edited, StoreError>>>,
     recent: Arc<recent::Recent>,
-    mirror: watch::Receiver<MirrorStatus>,
+    keeping: Keeping,
     guard: Arc<RwLock<Guard>>,
     /// Latest time of a write of ours that a peer was told.
     offered: Arc<AtomicI64>,
+}
+
+/// Where the records come from, and how that stands.
+#[derive(Clone)]
+enum Keeping {
+    /// A file that follows the store as well.
+    File(watch::Receiver<MirrorStatus>),
+    /// A place that is only read.
+    Source(watch::Receiver<source::Standing>),
 }
 
 /// What keeps edits out.
@@ -192,9 +207,65 @@ impl Store {
         self.recent.since(from)
     }
 
-    /// How the records file stands.
-    pub fn mirror(&self) -> MirrorStatus {
-        self.mirror.borrow().clone()
+    /// How the records file stands, if records are kept in one.
+    pub fn mirror(&self) -> Option<MirrorStatus> {
+        match &self.keeping {
+            Keeping::File(mirror) => Some(mirror.borrow().clone()),
+            Keeping::Source(_) => None,
+        }
+    }
+
+    /// How the place that records come from stands.
+    pub fn source(&self) -> SourceStatus {
+        let records = self.view().records.len();
+        match &self.keeping {
+            Keeping::File(mirror) => {
+                let MirrorStatus { path, problem, .. } = mirror.borrow().clone();
+                SourceStatus::of_file(&path, self.read_only().is_some(), records, problem)
+            }
+            Keeping::Source(standing) => standing.borrow().status(wall_ms(), records),
+        }
+    }
+
+    /// What is wrong with the place that records come from, a sentence each.
+    pub fn source_problems(&self) -> Vec<String> {
+        match &self.keeping {
+            Keeping::File(mirror) => {
+                Some(mirror.borrow().problem.clone()).filter(|text| !text.is_empty()).into_iter().collect()
+            }
+            Keeping::Source(standing) => {
+                let standing = standing.borrow();
+                let problem = Some(standing.sentence(wall_ms())).filter(|text| !text.is_empty());
+                problem.into_iter().chain(standing.about_faults()).collect()
+            }
+        }
+    }
+
+    /// Whether there is a set of records at all: a store that follows a source has none until that was read once, and then
+    /// nobody may take its emptiness for an answer.
+    pub fn has_records(&self) -> bool {
+        match &self.keeping {
+            Keeping::File(_) => true,
+            Keeping::Source(standing) => standing.borrow().known,
+        }
+    }
+
+    /// Returns when there is a set of records.
+    pub async fn records_known(&self) {
+        if let Keeping::Source(standing) = &self.keeping
+            && standing.clone().wait_for(|standing| standing.known).await.is_err()
+        {
+            // The store is closing, and nothing will be known any more.
+            std::future::pending().await
+        }
+    }
+
+    /// Returns when the source has been looked at once since the start, whatever came of it.
+    pub async fn source_looked_at(&self) {
+        if let Keeping::Source(standing) = &self.keeping {
+            // An error: the store is closing.
+            let _ = standing.clone().wait_for(|standing| standing.checked_at.is_some()).await;
+        }
     }
 
     /// Whether edits are refused from now on (`cluster_reject_local_writes`). Peers' snapshots and the records file are not.
@@ -244,7 +315,7 @@ impl Store {
         self.ask(|reply| Request::Offer { offer, judge, reply }).await
     }
 
-    /// Reads the records file now, instead of when its change is noticed.
+    /// Reads the records file, or the source that is followed, now instead of when its change is noticed.
     pub async fn reload(&self) -> Result<Edited, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.reloads.send(reply).await.map_err(|_| StoreError::Closed)?;

@@ -23,6 +23,7 @@ mod state;
 mod tests;
 mod write;
 
+pub(crate) use changes::cancel;
 pub use changes::{Changes, changes};
 pub use state::Marks;
 pub use write::{Written, write_all, write_zone};

@@ -178,7 +178,7 @@ async fn a_hand_edit_made_while_down_does_not_undo_what_the_file_had_not_seen() 
     store.add("a.test", "192.0.2.1").await;
     eventually("the file holds a.test", || fs::read_to_string(&path).is_ok_and(|text| text.contains("a.test"))).await;
     let old = fs::read_to_string(&path).unwrap();
-    eventually("the file is noted", || store.store.mirror().number == 1).await;
+    eventually("the file is noted", || store.store.mirror().is_some_and(|mirror| mirror.number == 1)).await;
     // Killed after the write was acknowledged and before the file followed: no last write of the file.
     store.keeper.abort();
     store.add("b.test", "192.0.2.2").await;
@@ -204,7 +204,7 @@ async fn a_broken_hand_edit_is_said_and_kept_aside_before_the_file_is_written() 
     fs::write(&path, "{\"records\":[{\"name\":\"precious\" oops").unwrap();
     let error = store.store.reload().await.unwrap_err();
     assert!(matches!(&error, StoreError::Unreadable(text) if text.contains("line 1, column")), "{error}");
-    assert!(!store.store.mirror().problem.is_empty());
+    assert!(!store.store.source_problems().is_empty());
     store.add("b.test", "192.0.2.1").await;
     eventually("the file is whole", || fs::read_to_string(&path).is_ok_and(|text| text.contains("b.test"))).await;
     let aside = fs::read_to_string(folder.path().join("dnsrecords.json.unreadable")).unwrap();

@@ -141,6 +141,9 @@ pub(crate) enum RecordCommand {
     Remove(Removal),
     /// List records.
     List(Listing),
+    /// Read the records file, or the place that records come from, now.
+    #[command(visible_alias = "reload")]
+    Load,
     /// List the records that are kept but cannot be served as they stand, and why.
     Check,
     /// Write records to a file: a JSON document, a zone file or a file of hosts.

@@ -88,6 +88,10 @@ impl Client {
         answered(&self.socket, self.admin.remove_records(selection)).await
     }
 
+    pub(crate) async fn load_records(mut self) -> Result<EditReply, Failure> {
+        answered(&self.socket, self.admin.load_records(LoadRequest {})).await
+    }
+
     pub(crate) async fn list_records(mut self, filter: Filter) -> Result<Stream<Record>, Failure> {
         let stream = answered(&self.socket, self.admin.list_records(filter)).await?;
         Ok(Stream { stream, socket: self.socket })

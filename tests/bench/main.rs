@@ -18,12 +18,13 @@ mod resolvers;
 mod servers;
 mod spread;
 mod steady;
+mod zones;
 
 use servers::Effort;
 use std::{fmt::Display, process::exit, str::FromStr};
 
 const USAGE: &str = "usage: bench [--rounds N] [--seconds N] [--changes-per-second N] NAME …
-names: servers servers-million servers-tcp resolvers resolvers-cold tls changes profile fsync pair pair-million existing million";
+names: servers servers-million servers-tcp resolvers resolvers-cold tls changes profile fsync pair pair-million existing million zones";
 
 fn main() {
     let mut effort = Effort { rounds: 5, seconds: 3 };
@@ -58,6 +59,7 @@ fn main() {
             "pair-million" => pair::run(1_000_000),
             "existing" => existing::run(),
             "million" => million::run(),
+            "zones" => zones::run(),
             other => fail(format!("there is no benchmark {other:?}\n{USAGE}")),
         }
     }

@@ -90,6 +90,12 @@ impl Plan {
         self
     }
 
+    /// Makes a folder in the node's folder.
+    pub fn folder(self, name: &str) -> Self {
+        fs::create_dir(self.node.path(name)).expect("the node's folder is writable");
+        self
+    }
+
     /// Finds these records in its `dnsrecords.json` when it starts.
     pub fn records(self, records: &[Record]) -> Self {
         let list: Vec<_> = records.iter().map(Record::to_json).collect();

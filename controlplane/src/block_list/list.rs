@@ -5,11 +5,13 @@ use super::{
     names::Names,
     owner::Reply,
     parse::{Parsed, Why},
-    source::{Look, Stamp, Validators},
+    source::Look,
 };
 use crate::{
     cluster::backoff::Backoff,
     config::{ListEntry, ListPlace},
+    stamp::Stamp,
+    web::Validators,
 };
 use std::{
     sync::Arc,

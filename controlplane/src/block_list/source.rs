@@ -3,26 +3,23 @@
 mod copies;
 mod fetch;
 
-pub(super) use copies::{Copies, Validators};
+pub(super) use copies::Copies;
 pub(super) use fetch::client;
 
 use super::parse::{Parsed, parse};
-use crate::{blocking::beside, config::ListPlace};
+use crate::{blocking::beside, config::ListPlace, stamp::Stamp, web::Validators};
 use reqwest::{Client, Url};
 use std::{
     fs::{File, Metadata},
     io::{self, BufReader, Read},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 use tokio::sync::Semaphore;
 
 /// Octets of a list. Far above any real one.
 pub(super) const MOST_OCTETS: u64 = 256 << 20;
-/// A file that changed less than this before it was read may change once more without its time showing it.
-const TOO_FRESH: Duration = Duration::from_millis(100);
 /// Octets of a list that are read at once.
 const BUFFER: usize = 256 << 10;
 
@@ -64,25 +61,6 @@ pub(super) struct Means {
     pub(super) copies: Copies,
     /// Reading takes memory; one list after the other needs less of it.
     pub(super) turn: Arc<Semaphore>,
-}
-
-/// What tells one version of a file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
-    device: u64,
-    inode: u64,
-    length: u64,
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    /// `None`: whatever it is now, it may change again unseen.
-    fn of(metadata: &Metadata) -> Option<Self> {
-        let age = metadata.modified().ok().and_then(|at| at.elapsed().ok());
-        let changed = (metadata.ctime(), metadata.ctime_nsec());
-        let stamp = Self { device: metadata.dev(), inode: metadata.ino(), length: metadata.size(), changed };
-        age.is_none_or(|age| age > TOO_FRESH).then_some(stamp)
-    }
 }
 
 impl Means {

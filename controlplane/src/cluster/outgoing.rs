@@ -113,14 +113,18 @@ fn delta(shared: &Shared, view: &Arc<View>, label: &Label, theirs: ContentHash) 
 impl Shared {
     /// Whose write a view is, for a peer that takes others' as well (`relay`); `None` if nobody ever wrote it.
     pub(super) fn head(&self, view: &View) -> Option<Label> {
-        let Origin { seq, timestamp, .. } = *view.head.as_ref()?;
+        let Origin { seq, timestamp, .. } = *view.head.as_ref().filter(|_| self.store.has_records())?;
         let node_id = view.head.as_ref()?.writer(&self.node_id()).to_owned();
         (seq > 0).then_some(Label { node_id, seq, timestamp })
     }
 
-    /// The view under our own name; `None` if we never wrote anything (R1).
+    /// The view under our own name; `None` if we never wrote anything (R1), or follow a source that was never read.
     pub(super) fn own_label(&self, view: &View) -> Option<Label> {
         let own = view.own;
-        (own.seq > 0).then(|| Label { node_id: self.node_id(), seq: own.seq, timestamp: own.written_at })
+        (own.seq > 0 && self.store.has_records()).then(|| Label {
+            node_id: self.node_id(),
+            seq: own.seq,
+            timestamp: own.written_at,
+        })
     }
 }

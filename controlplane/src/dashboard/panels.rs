@@ -7,6 +7,9 @@ use super::{
 };
 use maud::{Markup, html};
 
+/// Faults of a source that are shown; `dnsplanectl server status` has more.
+const FAULTS: usize = 10;
+
 pub(super) fn content(cluster: &Cluster) -> Markup {
     let conflicts = cluster.conflicts.as_ref().map(|conflicts| grouped(conflicts.count));
     html! {
@@ -158,17 +161,43 @@ pub(super) fn data_planes(view: &View) -> Markup {
 
 pub(super) fn store(view: &View) -> Markup {
     let server = &view.server;
-    let behind = server.generation.number.saturating_sub(server.records_file.number);
+    let source = &server.records_source;
     html! {
         section.panel {
             h2 { "Store" }
             dl {
                 (row("Records", &html! { (grouped(server.records)) }))
                 (row("Generation", &html! { (grouped(server.generation.number)) span.hint { " of session " code { (server.generation.session) } } }))
-                (row("Records file", &html! {
-                    code { (clipped(&server.records_file.path)) }
-                    @if behind > 0 { span.hint { ", " (counted(behind, "change")) " behind" } }
-                }))
+                @if let Some(file) = &server.records_file {
+                    @let behind = server.generation.number.saturating_sub(file.number);
+                    (row("Records file", &html! {
+                        code { (clipped(&file.path)) }
+                        @if behind > 0 { span.hint { ", " (counted(behind, "change")) " behind" } }
+                    }))
+                } @else {
+                    (row("Records from", &html! {
+                        (clipped(&source.what))
+                        @if !source.version.is_empty() { span.hint { ", " (clipped(&source.version)) } }
+                    }))
+                    (row("Last read", &html! {
+                        @match source.age_seconds {
+                            Some(age) => { (span(age)) " ago" },
+                            None => { span.dot.bad {} " never" },
+                        }
+                    }))
+                    @if !source.problem.is_empty() { (row("Problem", &html! { span.dot.bad {} " " (clipped(&source.problem)) })) }
+                }
+            }
+            @if source.fault_count > 0 {
+                h3 { (counted(source.fault_count, "fault")) " in " (clipped(&source.what)) }
+                ul.plain {
+                    @for fault in source.faults.iter().take(FAULTS) {
+                        li {
+                            code { (clipped(&fault.file)) @if fault.line > 0 { ":" (fault.line) } }
+                            " " (clipped(&fault.what))
+                        }
+                    }
+                }
             }
         }
     }

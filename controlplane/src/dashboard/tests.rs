@@ -54,7 +54,9 @@ fn text_of_strangers_is_escaped_and_clipped_wherever_it_stands() {
             }],
         }),
         json!({
-            "problems": [evil], "records_file": {"path": evil}, "generation": {"session": evil},
+            "problems": [evil], "records_source": {
+                "what": evil, "version": evil, "problem": evil, "fault_count": 1, "faults": [{"file": evil, "what": long, "line": 3}],
+            }, "generation": {"session": evil},
             "data_planes": [{"follower": evil, "version": evil, "listening": [evil]}],
         }),
     );

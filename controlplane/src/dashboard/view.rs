@@ -130,7 +130,8 @@ pub(super) struct Server {
     pub(super) ready: bool,
     pub(super) records: u64,
     pub(super) generation: Generation,
-    pub(super) records_file: RecordsFile,
+    pub(super) records_file: Option<RecordsFile>,
+    pub(super) records_source: RecordsSource,
     pub(super) data_planes: Vec<Plane>,
     pub(super) problems: Vec<String>,
 }
@@ -147,6 +148,28 @@ pub(super) struct Generation {
 pub(super) struct RecordsFile {
     pub(super) path: String,
     pub(super) number: u64,
+}
+
+/// Where records come from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RecordsSource {
+    pub(super) r#type: String,
+    pub(super) what: String,
+    pub(super) read_at: Option<String>,
+    pub(super) age_seconds: Option<u64>,
+    pub(super) version: String,
+    pub(super) problem: String,
+    pub(super) fault_count: u64,
+    pub(super) faults: Vec<Fault>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Fault {
+    pub(super) file: String,
+    pub(super) line: u64,
+    pub(super) what: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

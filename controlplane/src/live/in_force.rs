@@ -280,17 +280,18 @@ impl InForce {
     fn at_next_start(&self, new: &Config) -> Vec<&'static str> {
         let old = &self.started;
         let doors = |config: &Config| config.api.as_ref().map(|api| api.listen.clone());
-        let changed: [(&[&str], bool); 7] = [
+        let source = old.records.at_next_start(&new.records);
+        let changed: [(&[&str], bool); 8] = [
             (&["feed_socket"], old.feed_socket != new.feed_socket),
             (&["server_socket"], old.admin_socket != new.admin_socket),
             (&["api", "api_bind", "apiport"], doors(old) != doors(new)),
             (&["api_auth_token"], new.api.is_some() && self.token_must_stay(new)),
+            (&source, true),
             (&["stats_dashboard_enabled"], old.dashboard != new.dashboard),
             (&["pretty_json"], old.pretty_json != new.pretty_json),
             (&["log.log_severity"], old.log != new.log),
         ];
-        let changed = changed.into_iter().filter(|(_, changed)| *changed).flat_map(|(keys, _)| keys).copied();
-        changed.chain(old.records.at_next_start(&new.records)).collect()
+        changed.into_iter().filter(|(_, changed)| *changed).flat_map(|(keys, _)| keys).copied().collect()
     }
 
     fn with_unsaved(&self) -> Result<String, SettingsError> {

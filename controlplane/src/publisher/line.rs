@@ -83,18 +83,24 @@ impl Line {
         mut questions: mpsc::Receiver<Question>,
     ) -> Result<(), Gone> {
         let Resources { mut settings, mut upstreams, mut block_list } = resources;
-        let mut views = self.store.watch();
+        let store = self.store.clone();
+        let mut views = store.watch();
         let first_view = Arc::clone(&views.borrow());
         self.check_not_ahead(&first_view);
         loop {
             self.bring(Resource::Settings, &mut settings).await?;
             self.bring(Resource::Upstreams, &mut upstreams).await?;
             let view = Arc::clone(&views.borrow_and_update());
-            self.send_records(&view).await?;
+            // A store that was never told any records has nothing that may replace a copy of earlier ones.
+            let known = self.store.has_records();
+            if known {
+                self.send_records(&view).await?;
+            }
             // Last: the others are what queries wait for.
             self.bring(Resource::BlockList, &mut block_list).await?;
             let retry = self.standings.next_try();
             tokio::select! {
+                () = store.records_known(), if !known => {}
                 changed = views.changed() => changed.map_err(|_| Gone)?,
                 changed = settings.changed() => changed.map_err(|_| Gone)?,
                 changed = upstreams.changed() => changed.map_err(|_| Gone)?,

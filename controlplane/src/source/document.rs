@@ -69,3 +69,30 @@ impl<'de> Deserialize<'de> for Document {
         deserializer.deserialize_map(DocumentVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_document_with_the_key_is_a_set_of_records() {
+        for (text, count) in [
+            (r#"{"records":[]}"#, 0),
+            (r#"{"Records":null, "other": [{}]}"#, 0),
+            (r#"{"records":[{"name":"a.test","type":"A","value":"192.0.2.1"}]}"#, 1),
+        ] {
+            assert_eq!(read(text.as_bytes()).map(|records| records.len()), Ok(count), "{text}");
+        }
+        for text in ["", "{}", "[]", "null", "<html>", r#"{"records":[]} x"#, r#"{"records":{}}"#, "{\"records\":["] {
+            assert!(read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_line_a_column_and_a_field() {
+        let text = "{\"records\":[\n {\"name\":\"a.test\",\n  \"ttl\":\"60\"}]}";
+        let malformed = read(text.as_bytes()).unwrap_err();
+        assert_eq!((malformed.line, malformed.field.as_str()), (3, "records[0].ttl"));
+        assert!(malformed.to_string().starts_with("line 3, column 12 (`records[0].ttl`): invalid type"), "{malformed}");
+    }
+}

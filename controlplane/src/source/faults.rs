@@ -49,16 +49,19 @@ impl Faults {
         }
     }
 
-    /// Notes that there are so many that nobody kept.
-    pub(crate) fn add_more(&mut self, count: u64) {
-        self.count += count;
-    }
-
     /// Notes all of another reading.
     pub(crate) fn extend(&mut self, other: &Self) {
         let room = MOST_KEPT - self.first.len();
         self.first.extend(other.first.iter().take(room).cloned());
         self.count += other.count;
+    }
+
+    /// The same, where the first also says what comes of them.
+    pub(crate) fn which_means(mut self, what: &str) -> Self {
+        if let Some(first) = self.first.first_mut() {
+            first.what = format!("{}; {what}", first.what);
+        }
+        self
     }
 
     /// The first of them.

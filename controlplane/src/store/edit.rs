@@ -134,6 +134,33 @@ pub(super) fn difference(records: &Records, wanted: Vec<Record>, keep: &HashSet<
     plan
 }
 
+/// What a difference that a source made does here; `None` if it does not fit: a record goes that is not here, or comes and
+/// is here already.
+pub(super) fn change(records: &Records, gone: &[Record], came: Vec<Record>) -> Option<Plan> {
+    let mut plan = Plan::default();
+    let mut going: foldhash::HashSet<usize> = HashSet::with_capacity_and_hasher(gone.len(), Default::default());
+    for record in gone {
+        let row = records.get(record).filter(|row| row.record == *record)?;
+        if !going.insert(Arc::as_ptr(row) as usize) {
+            return None;
+        }
+        plan.removed.push(Arc::clone(row));
+    }
+    let mut first_wins = FirstWins::default();
+    for record in came {
+        let place = match records.get(&record) {
+            Some(row) if going.contains(&(Arc::as_ptr(row) as usize)) => Some(row.order),
+            Some(_) => return None,
+            None => None,
+        };
+        if !first_wins.is_first(&plan.added, &record) {
+            return None;
+        }
+        plan.added.push((place, record));
+    }
+    Some(plan)
+}
+
 /// What a difference made elsewhere does here; `None` if it names something that we do not hold.
 pub(super) fn delta(records: &Records, delta: super::Delta) -> Option<Plan> {
     let mut plan = Plan::default();

@@ -6,16 +6,19 @@
 //! that we changed since the note keep our version.
 
 mod file;
+mod records_file;
 
 pub use file::FileError;
 pub(super) use file::{Note, read_file, warn_of_faults, write_copy};
+pub(super) use records_file::RecordsFile;
 
-use super::{Edited, Request, StoreError, View, recent::Recent};
+use super::{Edited, Intake, StoreError, View, recent::Recent};
 use crate::{
     blocking::beside,
-    hand_edits::{POLL, SETTLE, watch_file},
+    hand_edits::{POLL, SETTLE},
+    source::{Content, Reload, Source},
 };
-use file::{changed_file, write_file};
+use file::write_file;
 use serde::Serialize;
 use std::{
     fs,
@@ -24,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     time::sleep_until,
 };
 use tokio_util::sync::CancellationToken;
@@ -50,24 +53,20 @@ pub struct MirrorStatus {
 
 /// Keeps the file and the store in step.
 pub(super) struct Mirror {
-    pub(super) path: PathBuf,
-    pub(super) note_path: PathBuf,
+    pub(super) file: RecordsFile,
     pub(super) pretty: bool,
-    pub(super) note: Option<Note>,
     pub(super) views: watch::Receiver<Arc<View>>,
-    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) intake: Intake,
     pub(super) recent: Arc<Recent>,
     pub(super) status: watch::Sender<MirrorStatus>,
     pub(super) last_took: Duration,
 }
 
-type Reload = oneshot::Sender<Result<Edited, StoreError>>;
-
 impl Mirror {
     /// Works until told to stop; then writes the file a last time if it is behind.
     pub(super) async fn run(mut self, mut reloads: mpsc::Receiver<Reload>, shutdown: CancellationToken) {
         let (told, mut edits) = mpsc::channel(1);
-        let _watcher = watch_file(&self.path, told);
+        let _watcher = self.file.watch(told);
         let mut poll = tokio::time::interval(POLL);
         let mut write_at = self.is_behind().then(Instant::now);
         let mut look_at = None;
@@ -100,7 +99,7 @@ impl Mirror {
     }
 
     fn is_behind(&self) -> bool {
-        self.note.as_ref().map(|note| note.number) != Some(self.views.borrow().generation.number)
+        self.file.number() != Some(self.views.borrow().generation.number)
     }
 
     fn pause(&self) -> Duration {
@@ -109,8 +108,7 @@ impl Mirror {
 
     /// Takes a hand-edited file into the store.
     async fn take_in(&mut self, asked: bool) -> Result<Edited, StoreError> {
-        let (path, note) = (self.path.clone(), self.note.clone());
-        let found = beside(move || changed_file(&path, note.as_ref())).await;
+        let found = self.file.read().await;
         let view = self.views.borrow().clone();
         let unchanged = || Edited {
             changed: false,
@@ -121,18 +119,19 @@ impl Mirror {
         match found {
             Ok(None) => Ok(unchanged()),
             Ok(Some(found)) => {
-                let mirrored = self.note.as_ref().map_or(0, |note| note.number);
-                warn_of_faults(&self.path, &found.records);
-                let (reply, answer) = oneshot::channel();
-                let request = Request::TakeFile { records: found.records, mirrored, reply };
-                self.requests.send(request).await.map_err(|_| StoreError::Closed)?;
-                let edited = answer.await.map_err(|_| StoreError::Closed)??;
+                let mirrored = self.file.number().unwrap_or(0);
+                if let Content::Whole(records) = &found.content {
+                    warn_of_faults(self.file.path(), records);
+                }
+                let Some(edited) = self.intake.take(found.content, Some(mirrored), "the records file").await? else {
+                    return Ok(unchanged());
+                };
                 let quiet = self.recent.since(mirrored).is_some_and(|touched| touched.is_empty());
                 let number = if quiet && !edited.changed { edited.generation.number } else { mirrored };
-                self.keep_note(found.note.at(number));
+                self.file.holds(number);
                 self.tell(String::new());
                 if edited.changed {
-                    info!(path = %self.path.display(), records = edited.records, "records file was edited by hand; taken in");
+                    info!(path = %self.file.path().display(), records = edited.records, "records file was edited by hand; taken in");
                 }
                 Ok(edited)
             }
@@ -150,9 +149,9 @@ impl Mirror {
     /// Writes the file from the newest generation; true if that went well.
     async fn write(&mut self) -> bool {
         // An edit made by hand since the last look must not be overwritten unread.
-        if self.take_in(true).await.is_err() && self.path.exists() {
-            let aside = self.path.with_extension("json.unreadable");
-            match fs::copy(&self.path, &aside) {
+        if self.take_in(true).await.is_err() && self.file.path().exists() {
+            let aside = self.file.path().with_extension("json.unreadable");
+            match fs::copy(self.file.path(), &aside) {
                 Ok(_) => {
                     warn!(kept = %aside.display(), "records file cannot be read; kept a copy before writing it anew")
                 }
@@ -164,17 +163,17 @@ impl Mirror {
         }
         let started = Instant::now();
         let view = self.views.borrow_and_update().clone();
-        let (path, pretty) = (self.path.clone(), self.pretty);
+        let (path, pretty) = (self.file.path().to_owned(), self.pretty);
         let outcome = beside(move || write_file(&path, &view, pretty)).await;
         self.last_took = started.elapsed();
         match outcome {
             Ok(note) => {
-                self.keep_note(note);
+                self.file.keep(note);
                 self.tell(String::new());
                 true
             }
             Err(error) => {
-                let text = format!("cannot write records file `{}`: {error}", self.path.display());
+                let text = format!("cannot write records file `{}`: {error}", self.file.path().display());
                 if self.status.borrow().problem != text {
                     warn!("{text}; the change log has everything, and we try again");
                 }
@@ -184,17 +183,8 @@ impl Mirror {
         }
     }
 
-    fn keep_note(&mut self, note: Note) {
-        if self.note.as_ref() != Some(&note) {
-            if let Err(error) = note.save(&self.note_path) {
-                warn!(%error, path = %self.note_path.display(), "cannot write");
-            }
-            self.note = Some(note);
-        }
-    }
-
     fn tell(&self, problem: String) {
-        let number = self.note.as_ref().map_or(0, |note| note.number);
-        self.status.send_replace(MirrorStatus { path: self.path.clone(), number, problem });
+        let number = self.file.number().unwrap_or(0);
+        self.status.send_replace(MirrorStatus { path: self.file.path().to_owned(), number, problem });
     }
 }

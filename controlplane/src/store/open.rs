@@ -3,11 +3,11 @@
 //! Nothing here ever starts empty because something could not be read.
 
 use super::{
-    Origin, OwnWrites, QUEUE, Seen, Store, View,
+    Intake, Keeping, Origin, OwnWrites, QUEUE, Seen, Store, View,
     entry::{Clock, Entry},
     image::{self, ImageError},
     log::{Log, LogError},
-    mirror::{self, FileError, Mirror, MirrorStatus, Note},
+    mirror::{self, FileError, Mirror, MirrorStatus, Note, RecordsFile},
     recent::Recent,
     tombs::Tombs,
     writer::{self, Writer},
@@ -15,6 +15,7 @@ use super::{
 use crate::{
     aside,
     records::{Records, Row},
+    source::{self, Follower, Following, Reload},
 };
 use dnsplane_proto::Generation;
 use std::{
@@ -137,12 +138,62 @@ impl Store {
     pub fn open(opening: Opening, shutdown: CancellationToken) -> Result<(Self, JoinHandle<()>), OpenError> {
         let lock = lock(&opening.folder)?;
         let note_path = opening.folder.join(NOTE);
-        for path in [&opening.records_file, &note_path, &image::path(&opening.folder)] {
+        for path in [&opening.records_file, &note_path] {
             aside::sweep(path);
         }
-        let mut ground = load(&opening)?;
-        seed(&mut ground.view, &opening);
-        let Ground { view, clock, log, recent, tombs, image_bytes, note } = ground;
+        let mut ground = load(&opening.folder, Some(&opening.records_file))?;
+        forget_source(&opening, &mut ground)?;
+        // Of a node that we replace: when it last saved its records.
+        let saved_at = fs::metadata(&opening.records_file).map_or(1, |metadata| metadata.mtime());
+        seed(&mut ground.view, &opening.seed, saved_at);
+        let note = ground.note.take();
+        let status = MirrorStatus { path: opening.records_file.clone(), ..MirrorStatus::default() };
+        let (status, mirror_status) = watch::channel(status);
+        let copies = opening.records_file.clone();
+        let (store, views, reloads) = Self::start(ground, opening.folder, copies, Keeping::File(mirror_status), lock)?;
+        let mirror = Mirror {
+            file: RecordsFile::new(opening.records_file, note_path, note),
+            pretty: opening.pretty,
+            views,
+            intake: store.intake(),
+            recent: Arc::clone(&store.recent),
+            status,
+            last_took: Duration::ZERO,
+        };
+        Ok((store, tokio::spawn(mirror.run(reloads, shutdown))))
+    }
+
+    /// Opens a store that follows a source, and starts both. What the source said last is in the store, and is served
+    /// until it can be read again.
+    pub fn follow(
+        folder: PathBuf,
+        known: &Seed,
+        following: Following,
+        shutdown: CancellationToken,
+    ) -> Result<(Self, JoinHandle<()>), OpenError> {
+        let lock = lock(&folder)?;
+        let mut ground = load(&folder, None)?;
+        seed(&mut ground.view, known, 1);
+        let (standing, seen) = watch::channel(source::Standing::default());
+        let copies = folder.join("records.json");
+        let (store, views, reloads) = Self::start(ground, folder.clone(), copies, Keeping::Source(seen), lock)?;
+        let follower = Follower::new(following, folder, store.intake(), views, standing);
+        Ok((store, tokio::spawn(follower.run(reloads, shutdown))))
+    }
+
+    fn intake(&self) -> Intake {
+        Intake { requests: self.requests.clone() }
+    }
+
+    /// Starts the writer. `copies` is what copies of all records are put beside.
+    fn start(
+        ground: Ground,
+        folder: PathBuf,
+        copies: PathBuf,
+        keeping: Keeping,
+        lock: File,
+    ) -> Result<(Self, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>), OpenError> {
+        let Ground { view, clock, log, recent, tombs, image_bytes, .. } = ground;
         info!(generation = %view.generation, records = view.records.len(), "store open");
         let next_order = writer::last_order(view.records.iter());
         // What was sent before this start is not known; that everything was is the safe guess.
@@ -151,10 +202,8 @@ impl Store {
         let (shown, views) = watch::channel(Arc::new(view.clone()));
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (reloads, reload_inbox) = mpsc::channel(16);
-        let status = MirrorStatus { path: opening.records_file.clone(), ..MirrorStatus::default() };
-        let (status, mirror_status) = watch::channel(status);
         let writer = Writer {
-            folder: opening.folder.clone(),
+            folder: folder.clone(),
             view,
             clock,
             next_order,
@@ -162,22 +211,11 @@ impl Store {
             recent: Arc::clone(&recent),
             tombs,
             shown,
-            records_file: opening.records_file.clone(),
+            records_file: copies,
             offered: Arc::clone(&offered),
             image_bytes: Arc::new(AtomicU64::new(image_bytes)),
             imaging: Arc::new(AtomicBool::new(false)),
             image_thread: None,
-        };
-        let mirror = Mirror {
-            path: opening.records_file,
-            note_path,
-            pretty: opening.pretty,
-            note,
-            views: views.clone(),
-            requests: requests.clone(),
-            recent: Arc::clone(&recent),
-            status,
-            last_took: Duration::ZERO,
         };
         std::thread::Builder::new()
             .name("store".to_owned())
@@ -185,10 +223,10 @@ impl Store {
                 writer.run(inbox);
                 drop(lock);
             })
-            .map_err(|source| OpenError::Folder { path: opening.folder, source })?;
-        let keeper = tokio::spawn(mirror.run(reload_inbox, shutdown));
+            .map_err(|source| OpenError::Folder { path: folder, source })?;
         let guard = Arc::default();
-        Ok((Self { requests, views, reloads, recent, mirror: mirror_status, guard, offered }, keeper))
+        let store = Self { requests, views: views.clone(), reloads, recent, keeping, guard, offered };
+        Ok((store, views, reload_inbox))
     }
 }
 
@@ -215,10 +253,11 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     }
 }
 
-fn load(opening: &Opening) -> Result<Ground, OpenError> {
-    let folder = &opening.folder;
+/// The store in this folder; one that begins starts from the records file, if there is one.
+fn load(folder: &Path, records_file: Option<&Path>) -> Result<Ground, OpenError> {
+    aside::sweep(&image::path(folder));
     let Some(image) = image::read(folder)? else {
-        return begin(opening);
+        return begin(folder, records_file);
     };
     let (mut view, mut clock, mut tombs) = (image.view, image.clock, image.tombs);
     let base = view.generation.number;
@@ -251,7 +290,7 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
             replayed.log
         }
         None => Log::create(folder, view.generation.session, base + 1)
-            .map_err(|source| OpenError::Folder { path: folder.clone(), source })?,
+            .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })?,
     };
     let note = Note::load(&folder.join(NOTE));
     Ok(Ground { view, clock, log, recent, tombs, image_bytes: image.bytes, note })
@@ -259,30 +298,30 @@ fn load(opening: &Opening) -> Result<Ground, OpenError> {
 
 /// A store that starts here: from the records file, if there is one. That is not a write of ours: it has no authority
 /// over peers until something is written (R1, R2).
-fn begin(opening: &Opening) -> Result<Ground, OpenError> {
-    let folder = &opening.folder;
-    let broken = |source| OpenError::Folder { path: folder.clone(), source };
+fn begin(folder: &Path, records_file: Option<&Path>) -> Result<Ground, OpenError> {
+    let broken = |source| OpenError::Folder { path: folder.to_owned(), source };
     let orphaned = fs::read_dir(folder).map_err(broken)?.flatten().any(|entry| {
         entry.file_name().to_str().is_some_and(|name| name.starts_with("log-"))
             && entry.metadata().is_ok_and(|metadata| metadata.len() > 28)
     });
     if orphaned {
-        return Err(OpenError::NoImage { path: folder.clone() });
+        return Err(OpenError::NoImage { path: folder.to_owned() });
     }
-    let (records, note) = match mirror::read_file(&opening.records_file) {
-        Ok(found) => (found.records, Some(found.note)),
-        Err(FileError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
-        Err(error) => return Err(error.into()),
+    let (records, note) = match records_file.map(mirror::read_file) {
+        Some(Ok(found)) => (found.records, Some(found.note)),
+        None => (Vec::new(), None),
+        Some(Err(FileError::Read { source, .. })) if source.kind() == io::ErrorKind::NotFound => (Vec::new(), None),
+        Some(Err(error)) => return Err(error.into()),
     };
-    mirror::warn_of_faults(&opening.records_file, &records);
+    let shown = records_file.unwrap_or(folder).display();
+    records_file.inspect(|path| mirror::warn_of_faults(path, &records));
     let given = records.len();
     let number = u64::from(given > 0);
     let rows = records.into_iter().zip(1..).map(|(record, order)| Row::new(record, order, number, true));
     let records = Records::from_rows(rows);
     if records.len() < given {
         warn!(
-            "records file `{}`: {} records say the same as an earlier one; the earlier ones are kept",
-            opening.records_file.display(),
+            "records file `{shown}`: {} records say the same as an earlier one; the earlier ones are kept",
             given - records.len()
         );
     }
@@ -302,14 +341,35 @@ fn begin(opening: &Opening) -> Result<Ground, OpenError> {
     Ok(Ground { view, clock, log, recent, tombs, image_bytes, note })
 }
 
+/// Records that came from a source which is followed no longer give way to those of the records file, all of them; without
+/// such a file they become it. Once that is written down, what was noted of the source goes.
+fn forget_source(opening: &Opening, ground: &mut Ground) -> Result<(), OpenError> {
+    let folder = &opening.folder;
+    let broken = |source| OpenError::Folder { path: folder.clone(), source };
+    let Some(left) = source::Note::load(folder) else { return Ok(()) };
+    let note_path = folder.join(NOTE);
+    if opening.records_file.exists() {
+        info!("records came from {}; from now on they are those of {}", left.what, opening.records_file.display());
+        let note = Note::unread(ground.view.generation.number);
+        note.save(&note_path).map_err(broken)?;
+        ground.note = Some(note);
+    } else {
+        info!("records came from {}; from now on they are kept in {}", left.what, opening.records_file.display());
+        ground.note = None;
+        match fs::remove_file(&note_path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(broken(error)),
+            _ => {}
+        }
+    }
+    source::Note::remove(folder).map_err(broken)
+}
+
 /// Takes sequences from the cluster's state file where they are ahead of ours.
-fn seed(view: &mut View, opening: &Opening) {
-    let seed = &opening.seed;
+fn seed(view: &mut View, seed: &Seed, saved_at: i64) {
     if seed.local_seq > view.own.seq {
         view.own.seq = seed.local_seq;
         if view.own.written_at == 0 {
-            // The time of the last write of the node we replace: when it last saved its records.
-            view.own.written_at = fs::metadata(&opening.records_file).map_or(1, |metadata| metadata.mtime());
+            view.own.written_at = saved_at;
         }
     }
     // A log that knows whose write its records are knows better than a file that follows it.

@@ -1,10 +1,11 @@
 //! The writer thread: batches requests, decides, appends, shows, answers.
 
 mod peer;
+mod reading;
 
 use super::{
     Edited, Origin, Request, StoreError, View,
-    edit::{self, Edit, Plan},
+    edit::{self, Edit, Import, Plan},
     entry::{Clock, Entry, Placed},
     image,
     log::{self, Batch, Log},
@@ -28,6 +29,8 @@ use tracing::{error, info, warn};
 
 /// Requests that share one fsync.
 const MAX_BATCH: usize = 256;
+/// Rows of an import that is kept in the change log, so that it can be looked at and undone; a longer one is written as an image.
+const MAX_IMPORT: usize = 200_000;
 /// Log bytes below which no image is written: replaying them takes a fraction of a second.
 const MIN_LOG: u64 = 16 << 20;
 
@@ -63,10 +66,11 @@ impl Writer {
             while let Some(request) = next.take() {
                 match request {
                     // What a records file may overwrite depends on what is newer than it: that must be on disk and known.
-                    // An import was worked out for one generation, which is known only when those before it are done.
-                    Request::TakeFile { .. } | Request::Edit { edit: Edit::Import(_), .. } => {
+                    Request::Take { taking, reply } => {
                         self.turn(std::mem::take(&mut batch));
-                        self.turn(vec![request]);
+                        let taken = self.take_reading(taking);
+                        // Whoever asked may have gone; what was written stays written.
+                        let _ = reply.send(taken);
                     }
                     // The same goes for what a peer's snapshot costs us.
                     Request::Offer { offer, judge, reply } => {
@@ -74,6 +78,12 @@ impl Writer {
                         let judged = self.take_offer(offer, judge);
                         // Whoever asked may have gone; what was written stays written.
                         let _ = reply.send(judged);
+                    }
+                    // An import was worked out for one generation, which is known only when those before it are done.
+                    Request::Edit { edit: Edit::Import(import), actor, reply } => {
+                        self.turn(std::mem::take(&mut batch));
+                        // Whoever asked may have gone; what was written stays written.
+                        let _ = reply.send(self.take_import(*import, actor));
                     }
                     Request::Edit { .. } => batch.push(request),
                 }
@@ -127,46 +137,50 @@ impl Writer {
     fn decide(&mut self, request: Request) -> (Option<Entry>, Answer) {
         match request {
             Request::Edit { edit, actor, reply } => {
-                let (entry, result) = match self.plan_edit(edit) {
+                let (entry, result) = match edit::plan(&self.view.records, &edit) {
                     Ok(plan) => self.accept_edit(plan, actor),
-                    Err(refused) => (None, Err(refused)),
+                    Err(refused) => (None, Err(refused.into())),
                 };
                 (entry, answer_with(reply, result))
             }
-            Request::TakeFile { records, mirrored, reply } => {
-                let newer = self.touched_after(mirrored);
-                let mut plan = edit::difference(&self.view.records, records, &newer);
-                let (gone, came) = (plan.removed.len(), plan.added.len());
-                plan.messages.push(format!("{came} records taken from the records file, {gone} replaced or removed"));
-                let (entry, result) = self.accept_edit(plan, "records file".to_owned());
-                (entry, answer_with(reply, result))
-            }
+            Request::Take { taking, reply } => (None, answer_with(reply, self.take_reading(taking))),
             Request::Offer { offer, judge, reply } => (None, answer_with(reply, self.take_offer(offer, judge))),
         }
     }
 
-    fn plan_edit(&self, edit: Edit) -> Result<Plan, StoreError> {
-        match edit {
-            Edit::Import(import) if import.generation != self.view.generation => Err(StoreError::Overtaken),
-            Edit::Import(import) => Ok(import.into_plan()),
-            edit => Ok(edit::plan(&self.view.records, &edit)?),
+    /// Makes an import one change, if the records are still those that it was worked out for.
+    fn take_import(&mut self, import: Import, actor: String) -> Result<Edited, StoreError> {
+        if import.generation != self.view.generation {
+            return Err(StoreError::Overtaken);
         }
+        let plan = import.into_plan();
+        let messages = plan.messages.clone();
+        let changed = self.write_plan(plan, actor, MAX_IMPORT)?;
+        let View { generation, records, .. } = &self.view;
+        Ok(Edited { changed, messages, generation: *generation, records: records.len() })
     }
 
     fn accept_edit(&mut self, plan: Plan, actor: String) -> (Option<Entry>, Result<Edited, StoreError>) {
-        let changed = !plan.is_empty();
         let messages = plan.messages.clone();
-        let entry = changed.then(|| {
+        let entry = self.own_entry(plan, actor);
+        if let Some(entry) = &entry {
+            self.view = entry.apply(&self.view);
+        }
+        let View { generation, records, .. } = &self.view;
+        let changed = entry.is_some();
+        (entry, Ok(Edited { changed, messages, generation: *generation, records: records.len() }))
+    }
+
+    /// The entry of a write of our own, if it changes anything.
+    fn own_entry(&mut self, plan: Plan, actor: String) -> Option<Entry> {
+        (!plan.is_empty()).then(|| {
             let mut own = self.view.own;
             own.seq = (own.seq + 1).max(wall_ms());
             own.written_at = self.time_of_write();
             let mut entry = self.entry(plan, actor);
             entry.own = Some(own.into());
-            self.view = entry.apply(&self.view);
             entry
-        });
-        let View { generation, records, .. } = &self.view;
-        (entry, Ok(Edited { changed, messages, generation: *generation, records: records.len() }))
+        })
     }
 
     /// The time that peers are told of a write: the clock's, but later than that of whatever it is made on top of (R4).

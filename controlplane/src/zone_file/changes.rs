@@ -206,7 +206,7 @@ fn common(one: &[u8], other: &[u8]) -> usize {
 }
 
 /// Takes what is in both lists out of both.
-fn cancel(gone: &mut Vec<Record>, came: &mut Vec<Record>) {
+pub(crate) fn cancel(gone: &mut Vec<Record>, came: &mut Vec<Record>) {
     gone.sort_by(by_content);
     came.sort_by(by_content);
     let (mut old, mut new) = (std::mem::take(gone).into_iter().peekable(), std::mem::take(came).into_iter().peekable());

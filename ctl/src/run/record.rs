@@ -34,6 +34,7 @@ pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<
                 .await?;
             Ok(Exit::Done)
         }
+        RecordCommand::Load => edited(&Client::connect(socket).await?.load_records().await?, out),
         RecordCommand::Export(wanted) => export::export(socket, wanted, out).await,
         RecordCommand::Import(wanted) => import::import(socket, wanted, out).await,
         RecordCommand::Check => {

@@ -1,6 +1,6 @@
 //! Shows `server status`.
 
-use super::{Object, is_empty, list, scalar};
+use super::{Object, is_empty, list, scalar, text, whole_seconds};
 use crate::print::Output;
 use serde_json::Value;
 use std::io;
@@ -17,6 +17,8 @@ const SERVER: &[Label] = &[
     ("content_hash", "content hash"),
     ("store", "store"),
     ("records_file", "records file"),
+    ("records_from", "records come from"),
+    ("last_read", "last read"),
     ("api", "API"),
 ];
 
@@ -36,6 +38,18 @@ const DATA_PLANE_NOTES: &[Label] = &[("listen_error", "listen error"), ("last_re
 /// The document of `server status`.
 pub(crate) fn server(document: &Value, out: &mut Output<'_>) -> io::Result<()> {
     let Some(server) = document.as_object() else { return out.line(&scalar(document)) };
+    let mut server = server.clone();
+    let source = server.remove("records_source").unwrap_or_default();
+    // A file that is written as well has a line of its own.
+    if let Some(source) = source.as_object().filter(|source| text(source, "type") != Some("file")) {
+        let (what, version) = (text(source, "what").unwrap_or_default(), text(source, "version"));
+        let from = version.map_or_else(|| what.to_owned(), |version| format!("{what}, {version}"));
+        let age = source.get("age_seconds").and_then(Value::as_u64);
+        let read = text(source, "read_at").zip(age).map(|(at, age)| format!("{}, {age} s ago", whole_seconds(at)));
+        server.insert("records_from".to_owned(), Value::from(from));
+        server.insert("last_read".to_owned(), Value::from(read.unwrap_or_else(|| "never".to_owned())));
+    }
+    let server = &server;
     summary(server, SERVER, &["data_planes", "problems"], out)?;
     out.line("")?;
     match list(server, "data_planes").as_slice() {
@@ -50,7 +64,28 @@ pub(crate) fn server(document: &Value, out: &mut Output<'_>) -> io::Result<()> {
         }
         out.line(&format!("  {}", scalar(problem)))?;
     }
-    Ok(())
+    faults(&source, out)
+}
+
+/// What in the source of the records cannot be used, with file and line.
+fn faults(source: &Value, out: &mut Output<'_>) -> io::Result<()> {
+    let faults: Vec<_> = source.as_object().map(|source| list(source, "faults")).unwrap_or_default();
+    let count = source.get("fault_count").and_then(Value::as_u64).unwrap_or_default();
+    if count == 0 {
+        return Ok(());
+    }
+    out.line("")?;
+    out.line(&format!("faults in {}:", source.get("what").map(scalar).unwrap_or_default()))?;
+    for fault in &faults {
+        let line = fault.get("line").and_then(Value::as_u64).filter(|line| *line > 0);
+        let place = line.map_or_else(String::new, |line| format!(", line {line}"));
+        let said = |key| text(fault, key).unwrap_or_default();
+        out.line(&format!("  {}{place}: {}", said("file"), said("what")))?;
+    }
+    match count.saturating_sub(faults.len() as u64) {
+        0 => Ok(()),
+        more => out.line(&format!("  and {more} more")),
+    }
 }
 
 /// Known keys in their order, then the others; two columns.
@@ -106,6 +141,26 @@ mod tests {
             assert!(text.contains(word), "`{word}` in {text}");
         }
         assert!(shown(json!("odd")).contains("odd"));
+    }
+
+    #[test]
+    fn the_source_of_the_records_is_shown_with_its_faults() {
+        let fault = json!({"file": "a.db", "line": 7, "what": "A: no address"});
+        let source = json!({"type": "bind_dir", "what": "the zone files in `/z`", "version": "2 zone files", "age_seconds": 5,
+            "read_at": "2026-11-24T18:00:00.5Z", "fault_count": 3, "faults": [fault]});
+        let text = shown(json!({"records_source": source}));
+        for words in [
+            "the zone files in `/z`, 2 zone files",
+            "2026-11-24T18:00:00Z, 5 s ago",
+            "  a.db, line 7: A: no address",
+            "  and 2 more",
+        ] {
+            assert!(text.contains(words), "`{words}` in {text}");
+        }
+        let never = shown(json!({"records_source": {"type": "url", "what": "the URL `u`"}}));
+        assert!(never.contains("never"), "{never}");
+        let file = shown(json!({"records_source": {"type": "file", "what": "the records file"}}));
+        assert!(!file.contains("come from"), "{file}");
     }
 
     #[test]

@@ -199,6 +199,11 @@ impl Admin for Fake {
         items((0..self.records).map(problem))
     }
 
+    async fn load_records(&self, _: Request<LoadRequest>) -> Result<Response<EditReply>, Status> {
+        self.note("load".to_owned());
+        Ok(Response::new(EditReply { changed: false, messages: vec!["nothing new".to_owned()], number: 7 }))
+    }
+
     async fn export_records(&self, wanted: Request<ExportRequest>) -> Items<ExportPart> {
         let ExportRequest { format, zone } = wanted.into_inner();
         self.note(format!("export {format}|{zone}"));

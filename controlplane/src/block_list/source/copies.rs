@@ -3,7 +3,7 @@
 //! A copy is the list as it came, below a line of ours which says whence it came and what the server called that version. It
 //! is one file, so that list and line belong together whatever happens.
 
-use crate::aside;
+use crate::{aside, web::Validators};
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,15 +20,6 @@ const LINE: &str = "! dnsplane: ";
 /// Octets that our line may take.
 const MAX_LINE: u64 = 16 << 10;
 const ENDING: &str = ".list";
-
-/// What the server calls the version that we have (RFC 9110 §8.8).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(in crate::block_list) struct Validators {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::block_list) etag: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(in crate::block_list) last_modified: Option<String>,
-}
 
 #[derive(Deserialize, Serialize)]
 struct Line {

@@ -61,6 +61,11 @@ impl Note {
         serde_json::from_slice(&fs::read(path).ok()?).ok()
     }
 
+    /// Of a file that was not read yet, and whose records are to replace those of this generation.
+    pub(in crate::store) fn unread(number: u64) -> Self {
+        Self { number, size: 0, modified: 0, inode: 0, sha256: String::new() }
+    }
+
     /// The same file, holding this generation.
     pub(in crate::store) fn at(self, number: u64) -> Self {
         Self { number, ..self }

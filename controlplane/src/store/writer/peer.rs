@@ -21,7 +21,7 @@ use std::{
 use tracing::{info, warn};
 
 /// Rows from which on a change is written as a whole new image instead of one enormous entry of the log.
-const BULK: usize = 50_000;
+pub(super) const BULK: usize = 50_000;
 
 /// What an offer comes to: the entry to write, if there is something to remember.
 struct Taken {
@@ -174,7 +174,7 @@ impl Writer {
         entry
     }
 
-    fn write_one(&mut self, entry: Entry) -> io::Result<()> {
+    pub(super) fn write_one(&mut self, entry: Entry) -> io::Result<()> {
         self.view = entry.apply(&self.view);
         self.append(std::slice::from_ref(&entry))?;
         self.show(&[entry]);
@@ -183,7 +183,7 @@ impl Writer {
     }
 
     /// Writes the state after an entry as an image: the log then needs not hold a whole store in one entry.
-    fn write_all(&mut self, mut entry: Entry) -> io::Result<()> {
+    pub(super) fn write_all(&mut self, mut entry: Entry) -> io::Result<()> {
         // One that is being written would replace ours by something older.
         if let Some(thread) = self.image_thread.take() {
             let _ = thread.join();

@@ -35,7 +35,7 @@ impl Difference {
 
     pub(super) fn summary(&mut self, summary: &ImportSummary, out: &mut Output<'_>) -> io::Result<()> {
         let shown = std::mem::take(&mut self.shown);
-        self.summary = summary.clone();
+        self.summary = *summary;
         let counts = [summary.added, summary.changed, summary.removed, summary.refused];
         if out.is_json() {
             if summary.again {

@@ -41,7 +41,7 @@ impl Upload {
         match opened {
             Ok((metadata, _)) if metadata.is_dir() => Err(unreadable(&name, &"it is a folder")),
             Ok((metadata, file)) => {
-                Ok(Self { name, from: Box::new(file), octets: metadata.is_file().then(|| metadata.len()) })
+                Ok(Self { name, from: Box::new(file), octets: metadata.is_file().then_some(metadata.len()) })
             }
             Err(error) => Err(unreadable(&name, &error)),
         }
