@@ -3,6 +3,7 @@
 mod adblock;
 mod cache;
 mod export;
+mod history;
 mod import;
 mod peers;
 mod records;
@@ -16,7 +17,7 @@ use crate::{
     live::Live,
     record::json,
     status::Node,
-    store::{ConflictJson, Edit, Edited, Restoration, Store, StoreError},
+    store::{ConflictJson, Edit, Edited, HistoryJson, Restoration, Store, StoreError},
     upstreams::{Edit as ServersEdit, Servers},
 };
 use dnsplane_proto::pb::admin::{self as pb, admin_server};
@@ -111,14 +112,17 @@ impl admin_server::Admin for Admin {
     }
 
     async fn check_records(&self, _: Request<pb::CheckRequest>) -> Result<Response<Self::CheckRecordsStream>, Status> {
-        Ok(self.stream(|record| {
-            Some(pb::Problem {
-                reason: record.fault()?,
-                name: record.name().to_owned(),
-                r#type: record.type_text().into_owned(),
-                value: record.value().to_owned(),
-            })
-        }))
+        Ok(self.problems())
+    }
+
+    async fn record_history(&self, request: Request<pb::HistoryRequest>) -> Result<Response<pb::Document>, Status> {
+        let history = self.store.history(request.into_inner().into()).await.map_err(status)?;
+        document(&HistoryJson::of(&history, &self.cluster.node_id()))
+    }
+
+    async fn undo_change(&self, request: Request<pb::UndoRequest>) -> Result<Response<pb::EditReply>, Status> {
+        let actor = actor(&request);
+        self.undo(request.into_inner(), actor).await
     }
 
     async fn export_records(
@@ -332,6 +336,7 @@ fn status(error: StoreError) -> Status {
     let text = error.to_string();
     match error {
         StoreError::Refused(_) => Status::invalid_argument(text),
+        StoreError::Unknown(_) => Status::not_found(text),
         StoreError::Disk { .. } | StoreError::Closed => Status::unavailable(text),
         StoreError::Overtaken => Status::aborted(text),
         StoreError::Unreadable(_) | StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod api;
 pub mod block_list;
+pub mod check;
 pub mod cluster;
 pub mod config;
 pub mod dashboard;

@@ -2,7 +2,10 @@
 
 use anyhow::Context;
 use clap::Parser;
-use dnsplane_cluster::config::{Config, Loaded, Surroundings};
+use dnsplane_cluster::{
+    check::files::{Checked, Format},
+    config::{Config, Loaded, Surroundings},
+};
 use std::{path::PathBuf, process::ExitCode};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -17,10 +20,27 @@ struct Args {
     /// Check the configuration, say what is wrong with it, and exit without binding anything.
     #[arg(long)]
     check: bool,
+    /// Check files of records, all together, as the records of one node: JSON, zone files or hosts. Needs no node and no
+    /// configuration. Exit code: 0 without errors, 1 with some, 2 if a file cannot be read.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["config", "check"])]
+    check_records: Vec<PathBuf>,
+    /// What these files are written in; without it, their names tell: *.json, hosts or *.hosts, and zone files.
+    #[arg(long, requires = "check_records")]
+    format: Option<Format>,
+    /// Warnings count like errors.
+    #[arg(long, requires = "check_records")]
+    strict: bool,
+    /// Print findings as a list in JSON.
+    #[arg(long, requires = "check_records")]
+    json: bool,
 }
 
 fn main() -> ExitCode {
-    match start(&Args::parse()) {
+    let args = Args::parse();
+    if !args.check_records.is_empty() {
+        return check_records(&args);
+    }
+    match start(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             use std::io::Write;
@@ -58,6 +78,32 @@ fn step_back() {
     const NICENESS: i32 = 10;
     // Nobody may be refused this; should it be, we are merely less polite.
     let _ = rustix::process::nice(NICENESS);
+}
+
+/// `--check-records`: what is wrong with files of records.
+fn check_records(args: &Args) -> ExitCode {
+    use std::io::Write;
+    let mut checked = Checked::default();
+    let mut unread = false;
+    for path in &args.check_records {
+        if let Err(error) = checked.read(path, args.format) {
+            unread = true;
+            let _ = writeln!(std::io::stderr(), "dnsplane-cluster: cannot read {}: {error}", path.display());
+        }
+    }
+    let found = checked.findings();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = if args.json {
+        serde_json::to_writer(&mut out, &found).map_err(Into::into).and_then(|()| writeln!(out))
+    } else {
+        found.iter().try_for_each(|line| writeln!(out, "{line}"))
+    };
+    // Whoever reads may stop at any time; the exit code stays what it is.
+    let _ = written.and_then(|()| out.flush());
+    match found.iter().any(|line| args.strict || line.is_error()) {
+        _ if unread => ExitCode::from(2),
+        bad => ExitCode::from(u8::from(bad)),
+    }
 }
 
 /// `--check`: what would be complained about at start.

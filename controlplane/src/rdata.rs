@@ -121,7 +121,7 @@ pub fn parse(kind: RecordType, text: &str) -> Result<Bytes, InvalidValue> {
         _ => {}
     }
     let mut rdata = Vec::with_capacity(text.len() + 2);
-    let free_text = matches!(kind, RecordType::TXT | RecordType::SPF);
+    let free_text = Form::of(kind).is_some_and(Form::is_free_text);
     match text.strip_prefix("\\#") {
         Some(rest) if rest.is_empty() || rest.starts_with(|next: char| next.is_ascii_whitespace()) => {
             read_generic(kind, Words::new(rest, false), &mut rdata)?;

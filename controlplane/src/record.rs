@@ -10,7 +10,7 @@ mod time;
 pub use time::{InvalidTime, Time};
 
 use crate::rdata;
-use dnsplane_proto::{Name, RecordData, RecordType};
+use dnsplane_proto::{Name, RecordData, RecordType, UnknownType};
 use std::{borrow::Cow, cmp::Ordering};
 
 /// TTL that a write without one gets, seconds; existing nodes use the same.
@@ -135,13 +135,23 @@ impl Record {
 
     /// Why this record cannot be served: the field, and what is wrong with it.
     pub fn fault(&self) -> Option<String> {
+        self.faults().into_iter().next()
+    }
+
+    /// The same of each field.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         if let Err(fault) = Name::parse(&self.name) {
-            return Some(format!("name: {fault}"));
+            faults.push(format!("name: {fault}"));
         }
-        let Some(kind) = self.kind() else {
-            return Some(format!("type: `{}` is not a record type we know", self.type_text()));
-        };
-        rdata::parse(kind, &self.value).err().map(|fault| format!("value: {fault}"))
+        match self.kind() {
+            None => faults.push(format!("type: {}", UnknownType(self.type_text().into_owned()))),
+            Some(kind) if kind.is_meta() => {
+                faults.push(format!("type: {kind} exists only in questions and messages, not as data"));
+            }
+            Some(kind) => faults.extend(rdata::parse(kind, &self.value).err().map(|fault| format!("value: {fault}"))),
+        }
+        faults
     }
 
     /// Owner and data in wire form; `None` if it cannot be served. The owner of a PTR record that is written as an address is

@@ -8,6 +8,7 @@
 mod conflict;
 pub mod edit;
 mod entry;
+mod history;
 mod image;
 mod intake;
 mod log;
@@ -19,8 +20,9 @@ mod tombs;
 mod writer;
 
 pub use conflict::{Conflict, ConflictJson, Conflicts};
-pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection};
+pub use edit::{Edit, EditRefused, Import, NewRecord, Restoration, Selection, Undo};
 pub(crate) use edit::{ImportFile, ImportItem, ImportScope, Within};
+pub use history::{Asked, History, HistoryJson, Past, Step};
 pub(crate) use intake::Intake;
 pub use mirror::{FileError, MirrorStatus};
 pub use offer::{Content, Delta, Judge, Judged, Offer, Origin, Standing, Verdict};
@@ -115,9 +117,12 @@ pub enum StoreError {
         /// The operating system's words.
         reason: String,
     },
-    /// The records file could not be read back.
+    /// The records file, or the history, could not be read back.
     #[error("{0}")]
     Unreadable(String),
+    /// History has no such change.
+    #[error("{0}")]
+    Unknown(String),
     /// The records come from a source that we may only read.
     #[error("{0}; make the change there")]
     ReadOnly(String),
@@ -169,6 +174,7 @@ pub struct Store {
     views: watch::Receiver<Arc<View>>,
     reloads: mpsc::Sender<oneshot::Sender<Result<Edited, StoreError>>>,
     recent: Arc<recent::Recent>,
+    archive: Arc<log::Archive>,
     keeping: Keeping,
     guard: Arc<RwLock<Guard>>,
     /// Latest time of a write of ours that a peer was told.

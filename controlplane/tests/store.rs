@@ -5,7 +5,7 @@
 use dnsplane_cluster::{
     hash::ContentHash,
     record::Record,
-    store::{Content, Edit, Judged, NewRecord, Offer, Opening, Seed, Selection, Store, StoreError, Verdict},
+    store::{Asked, Content, Edit, Judged, NewRecord, Offer, Opening, Seed, Selection, Store, StoreError, Verdict},
 };
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use tokio::task::JoinHandle;
@@ -283,4 +283,31 @@ async fn a_long_log_becomes_an_image_and_nothing_is_lost() {
     assert_eq!(store.store.view().records.hash(), view.records.hash());
     assert_eq!(store.store.view().generation, view.generation);
     store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_everything_is_history_in_numbers_alone_and_replaying_passes_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).await;
+    first.add("mine.test", "192.0.2.9").await;
+    let names: Vec<_> = (0..50_001).map(|n| format!("n{n}.test")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    apply(&first.store, offer("b", 5, &names)).await;
+    first.add("later.test", "192.0.2.8").await;
+    first.close().await;
+    let second = open(folder.path()).await;
+    assert_eq!(second.store.view().records.len(), 50_002);
+    let history = second.store.history(Asked::default()).await.unwrap();
+    let told: Vec<_> = history.changes.iter().map(|it| (it.number, it.whole, it.removed, it.added)).collect();
+    assert_eq!(told, [(3, false, 0, 1), (2, true, 1, 50_001), (1, false, 0, 1)]);
+    assert_eq!(history.changes[1].node_id.as_deref(), Some("b"));
+    let whole = second.store.undoing(2).await.unwrap_err().to_string();
+    assert!(whole.contains("50002 rows"), "{whole}");
+    // What it may have done to others' records is in the way of undoing what came before.
+    let before = second.store.undoing(1).await.unwrap_err().to_string();
+    assert!(before.contains("undo change 2 first"), "{before}");
+    let (undo, _) = second.store.undoing(3).await.unwrap();
+    second.store.edit(Edit::Undo(Box::new(undo)), "test").await.unwrap();
+    assert_eq!(second.store.view().records.len(), 50_001);
+    second.close().await;
 }

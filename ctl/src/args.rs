@@ -29,8 +29,8 @@ Exit codes:
   1  refused by the server, or the output could not be written; standard error says why
   2  the command line is not right
   3  the control plane (or, for `tools dig`, the DNS server) cannot be reached
-  4  done in part: a peer did not do what it was asked for (pull, peer, push), `record check` found something, or
-     some records could not be exported or imported";
+  4  done in part: a peer did not do what it was asked for (pull, peer, push), `record check` found an error, or some
+     records could not be exported or imported";
 
 const PROMPT_HELP: &str = "\
 Name a context to enter it; its commands then need no prefix. From anywhere, CONTEXT COMMAND … runs one command without \
@@ -38,7 +38,8 @@ moving.
 
   ..  back     leave the context         ?  help  h     help; also after a context or command
   /            go to the root            ls             what can be typed here
-  history      lines typed so far        exit  quit  q  leave
+  history      lines typed so far (in `record`: what became of records)
+  exit  quit  q  leave
 
 Tab completes, Down chooses a suggestion or an earlier line. Ctrl-C drops the line; Ctrl-D or Escape goes up one level, \
 and leaves at the root.";
@@ -53,6 +54,14 @@ A quoted word with spaces or semicolons stays one string:
 A plain number at the end is the TTL if the type has a fixed number of fields and all are there without it:
   add www.example.org A 192.0.2.7 300
 For TXT, SPF and types that end in data of any length, use --ttl. Words that begin with a dash go after `--`.";
+
+const CHECK_HELP: &str = "\
+Exit code: 0 without errors, 4 with some; with --strict, 4 with anything at all. Files can be checked before any node has \
+them: dnsplane-cluster --check-records FILE...";
+
+const UNDO_HELP: &str = "\
+Refused if somebody has changed the same records since; the change to undo first is named then. An undo is a change, and \
+can be undone. Without a terminal to ask at, --yes is needed.";
 
 /// Talks to dnsplane's control plane.
 #[derive(Debug, Parser)]
@@ -144,12 +153,51 @@ pub(crate) enum RecordCommand {
     /// Read the records file, or the place that records come from, now.
     #[command(visible_alias = "reload")]
     Load,
-    /// List the records that are kept but cannot be served as they stand, and why.
-    Check,
+    /// List what is wrong with the records: errors are not served, or not as written; warnings will surprise somebody.
+    #[command(after_help = CHECK_HELP)]
+    Check {
+        /// Warnings count like errors.
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Show what became of the records of a name, or of all, newest change first.
+    History(Past),
+    /// Take a change back, as a new change: what it brought goes, what it took comes back.
+    #[command(after_help = UNDO_HELP)]
+    Undo(Undone),
     /// Write records to a file: a JSON document, a zone file or a file of hosts.
     Export(Export),
     /// Take records from a file; shows what that changes, and asks.
     Import(Import),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Past {
+    /// How many changes.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Only changes before this one.
+    #[arg(long, value_name = "CHANGE", default_value_t = 0, hide_default_value = true)]
+    pub before: u64,
+    /// Only changes of records of this name.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Only those of this type.
+    #[arg(value_name = "TYPE")]
+    pub kind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undone {
+    /// Only show what would go and come back.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// The number of a change, as `record history` shows it.
+    #[arg(value_name = "CHANGE")]
+    pub number: u64,
 }
 
 #[derive(Debug, Args)]

@@ -8,9 +8,10 @@ mod explain;
 use dnsplane_proto::pb::admin::{
     AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
     ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, ExportPart, ExportRequest,
-    Filter, ImportEvent, ImportPart, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullReply,
-    PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection,
-    ServersReply, SetRequest, SettingsReply, StatusRequest, admin_client::AdminClient,
+    Filter, HistoryRequest, ImportEvent, ImportPart, JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest,
+    Problem, PullReply, PullRequest, PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection,
+    ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply, StatusRequest, UndoRequest,
+    admin_client::AdminClient,
 };
 use explain::{NAME_IT, STUCK, UNKNOWN, explain, explain_connect, unreachable};
 use std::{
@@ -100,6 +101,15 @@ impl Client {
     pub(crate) async fn check_records(mut self) -> Result<Stream<Problem>, Failure> {
         let stream = answered(&self.socket, self.admin.check_records(CheckRequest {})).await?;
         Ok(Stream { stream, socket: self.socket })
+    }
+
+    pub(crate) async fn record_history(mut self, which: HistoryRequest) -> Result<Document, Failure> {
+        answered(&self.socket, self.admin.record_history(which)).await
+    }
+
+    /// Leaves the connection open: whoever was told what would happen may say yes.
+    pub(crate) async fn undo_change(&mut self, which: UndoRequest) -> Result<EditReply, Failure> {
+        answered(&self.socket, self.admin.undo_change(which)).await
     }
 
     pub(crate) async fn export_records(mut self, wanted: ExportRequest) -> Result<Stream<ExportPart>, Failure> {

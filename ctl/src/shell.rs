@@ -79,7 +79,8 @@ impl Shell {
                 self.leave();
                 Step::Nothing
             }
-            ["history"] => Step::History,
+            // Where a context has such a command, it is what is meant there.
+            ["history"] if self.here().find_subcommand("history").is_none() => Step::History,
             ["ls"] => Step::Show(names(self.here())),
             ["contexts" | "ctx"] => Step::Show(names(&self.tree)),
             ["cd" | "switch" | "ctx", ".." | "/"] => {

@@ -8,6 +8,7 @@ mod cluster;
 mod config;
 mod conflicts;
 mod dns;
+mod history;
 mod peers;
 mod server;
 
@@ -16,6 +17,7 @@ pub(crate) use cluster::cluster;
 pub(crate) use config::config;
 pub(crate) use conflicts::conflicts;
 pub(crate) use dns::dns;
+pub(crate) use history::history;
 pub(crate) use server::server;
 
 use serde_json::{Map, Value};

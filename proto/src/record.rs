@@ -28,12 +28,16 @@ macro_rules! record_types {
 }
 
 record_types! {
-    A = 1, NS = 2, CNAME = 5, SOA = 6, NULL = 10, PTR = 12, HINFO = 13, MX = 15, TXT = 16, RP = 17, AFSDB = 18,
-    AAAA = 28, LOC = 29, SRV = 33, NAPTR = 35, KX = 36, CERT = 37, DNAME = 39, OPT = 41, APL = 42, DS = 43, SSHFP = 44,
-    IPSECKEY = 45, RRSIG = 46, NSEC = 47, DNSKEY = 48, DHCID = 49, NSEC3 = 50, NSEC3PARAM = 51, TLSA = 52, SMIMEA = 53,
-    HIP = 55, CDS = 59, CDNSKEY = 60, OPENPGPKEY = 61, CSYNC = 62, ZONEMD = 63, SVCB = 64, HTTPS = 65, SPF = 99,
-    EUI48 = 108, EUI64 = 109, TKEY = 249, TSIG = 250, IXFR = 251, AXFR = 252, MAILB = 253, MAILA = 254, ANY = 255,
-    URI = 256, CAA = 257,
+    // The most frequent first: text is compared with one after the other.
+    A = 1, AAAA = 28, NS = 2, CNAME = 5, MX = 15, TXT = 16, PTR = 12, SRV = 33, RRSIG = 46, NSEC = 47, NSEC3 = 50, SOA = 6,
+    MD = 3, MF = 4, MB = 7, MG = 8, MR = 9, NULL = 10, WKS = 11, HINFO = 13, MINFO = 14, RP = 17, AFSDB = 18, X25 = 19,
+    ISDN = 20, RT = 21, NSAP = 22, SIG = 24, KEY = 25, PX = 26, GPOS = 27, LOC = 29, NXT = 30, EID = 31, NIMLOC = 32,
+    ATMA = 34, NAPTR = 35, KX = 36, CERT = 37, A6 = 38, DNAME = 39, SINK = 40, OPT = 41, APL = 42, DS = 43, SSHFP = 44,
+    IPSECKEY = 45, DNSKEY = 48, DHCID = 49, NSEC3PARAM = 51, TLSA = 52, SMIMEA = 53, HIP = 55, NINFO = 56, RKEY = 57,
+    TALINK = 58, CDS = 59, CDNSKEY = 60, OPENPGPKEY = 61, CSYNC = 62, ZONEMD = 63, SVCB = 64, HTTPS = 65, SPF = 99,
+    UINFO = 100, UID = 101, GID = 102, UNSPEC = 103, NID = 104, L32 = 105, L64 = 106, LP = 107, EUI48 = 108, EUI64 = 109,
+    TKEY = 249, TSIG = 250, IXFR = 251, AXFR = 252, MAILB = 253, MAILA = 254, ANY = 255, URI = 256, CAA = 257, AVC = 258,
+    DOA = 259, AMTRELAY = 260, RESINFO = 261, WALLET = 262, TA = 32768, DLV = 32769,
 }
 
 impl RecordType {
@@ -55,6 +59,9 @@ impl FromStr for RecordType {
     fn from_str(text: &str) -> Result<Self, UnknownType> {
         if let Some(known) = Self::from_mnemonic(text) {
             return Ok(known);
+        }
+        if text.eq_ignore_ascii_case("NSAP-PTR") {
+            return Ok(Self(23)); // no name of ours can be spelt like that
         }
         let number = text.get(..4).filter(|head| head.eq_ignore_ascii_case("TYPE")).map(|_| &text[4..]);
         number

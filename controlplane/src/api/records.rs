@@ -3,7 +3,7 @@
 use super::{Api, error_reply, json_reply};
 use crate::{
     records::Row,
-    store::{Edit, Edited, NewRecord, Selection, StoreError},
+    store::{Asked, Edit, Edited, HistoryJson, NewRecord, Selection, StoreError},
 };
 use axum::{
     Router,
@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/dns/records", get(list).post(add).put(update).delete(remove))
         .route("/dns/records/reload", post(reload))
+        .route("/dns/records/history", get(history))
 }
 
 #[derive(Deserialize)]
@@ -140,6 +141,30 @@ async fn reload(State(api): State<Api>) -> Response {
     }
 }
 
+/// What became of the records, newest first.
+async fn history(State(api): State<Api>, Query(query): Query<Map<String, Value>>) -> Response {
+    let text = |key: &str| query.get(key).and_then(Value::as_str).unwrap_or_default().trim();
+    let number = |key: &str| match text(key) {
+        "" => Ok(0),
+        number => number.parse::<u32>().map_err(|_| format!("`{key}` must be a number, not `{number}`")),
+    };
+    let (limit, before) = match (number("limit"), number("before")) {
+        (Ok(limit), Ok(before)) => (limit as usize, u64::from(before)),
+        (Err(message), _) | (_, Err(message)) => return invalid_arguments(&[message]),
+    };
+    let kind = text("type");
+    if !kind.is_empty()
+        && let Err(unknown) = kind.parse::<RecordType>()
+    {
+        return invalid_arguments(&[unknown.to_string()]);
+    }
+    let asked = Asked { name: text("name").to_owned(), kind: kind.to_owned(), limit, before };
+    match api.store.history(asked).await {
+        Ok(history) => json_reply(StatusCode::OK, &HistoryJson::of(&history, &api.cluster.node_id())),
+        Err(error) => refusal(&error),
+    }
+}
+
 /// Makes an edit and words its outcome.
 async fn edit(api: &Api, edit: Edit, from: SocketAddr, status: StatusCode, done: &str) -> Response {
     #[derive(Serialize)]
@@ -163,6 +188,7 @@ fn refusal(error: &StoreError) -> Response {
         StoreError::LocalWritesRejected | StoreError::ReadOnly(_) => {
             error_reply(StatusCode::FORBIDDEN, &error.to_string(), &[])
         }
+        StoreError::Unknown(_) => error_reply(StatusCode::NOT_FOUND, &error.to_string(), &[]),
         StoreError::Overtaken => error_reply(StatusCode::CONFLICT, &error.to_string(), &[]),
         StoreError::Unreadable(_) => error_reply(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string(), &[]),
     }

@@ -18,9 +18,13 @@ impl Form {
         let (example, fields): (_, &'static [(&'static str, Shape)]) = match kind {
             RecordType::A => ("192.0.2.10", &[("an address", Ipv4)]),
             RecordType::AAAA => ("2001:db8::10", &[("an address", Ipv6)]),
-            RecordType::NS | RecordType::CNAME | RecordType::DNAME | RecordType::PTR => {
-                ("host.example", &[("a host name", Host)])
-            }
+            RecordType::NS
+            | RecordType::CNAME
+            | RecordType::DNAME
+            | RecordType::PTR
+            | RecordType::MB
+            | RecordType::MG
+            | RecordType::MR => ("host.example", &[("a host name", Host)]),
             RecordType::SOA => (
                 "ns1.example. hostmaster.example. 1 3600 600 86400 60",
                 &[
@@ -34,11 +38,27 @@ impl Form {
                 ],
             ),
             RecordType::MX => ("10 mail.example", &[("a preference", U16), ("a host name", Host)]),
-            RecordType::TXT | RecordType::SPF => ("\"v=spf1 -all\"", &[("text", Texts)]),
+            RecordType::TXT | RecordType::SPF | RecordType::AVC | RecordType::RESINFO | RecordType::WALLET => {
+                ("\"v=spf1 -all\"", &[("text", Texts)])
+            }
             RecordType::HINFO => ("\"ARM64\" \"Linux\"", &[("a CPU", Text), ("an operating system", Text)]),
             RecordType::RP => ("admin.example info.example", &[("a mailbox", Host), ("a name with TXT records", Host)]),
             RecordType::AFSDB => ("1 afs.example", &[("a subtype", U16), ("a host name", Host)]),
-            RecordType::KX => ("10 kx.example", &[("a preference", U16), ("a host name", Host)]),
+            RecordType::KX | RecordType::RT | RecordType::LP => {
+                ("10 kx.example", &[("a preference", U16), ("a host name", Host)])
+            }
+            RecordType::PX => (
+                "10 map.example x400.example",
+                &[("a preference", U16), ("a domain name", Host), ("a name of X.400", Host)],
+            ),
+            RecordType::MINFO => {
+                ("admin.example errors.example", &[("a mailbox", Host), ("a mailbox for errors", Host)])
+            }
+            RecordType::X25 => ("\"311061700956\"", &[("an address", Text)]),
+            RecordType::GPOS => {
+                ("-32.6882 116.8652 10.0", &[("a longitude", Text), ("a latitude", Text), ("an altitude", Text)])
+            }
+            RecordType::L32 => ("10 192.0.2.0", &[("a preference", U16), ("a locator", Ipv4)]),
             RecordType::LOC => ("52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m", &[("a location", Location)]),
             RecordType::SRV => (
                 "10 5 5060 sip.example",
@@ -65,7 +85,7 @@ impl Form {
                 ],
             ),
             RecordType::APL => ("1:192.0.2.0/24 !2:2001:db8::/32", &[("address prefixes", Prefixes)]),
-            RecordType::DS | RecordType::CDS => (
+            RecordType::DS | RecordType::CDS | RecordType::DLV | RecordType::TA => (
                 "60485 13 2 D4B7D520E7BB5F0F",
                 &[
                     ("a key tag", U16),
@@ -74,7 +94,7 @@ impl Form {
                     ("a digest in hexadecimal", Hex),
                 ],
             ),
-            RecordType::DNSKEY | RecordType::CDNSKEY => (
+            RecordType::DNSKEY | RecordType::CDNSKEY | RecordType::KEY => (
                 "257 3 13 oJMRESz5",
                 &[("flags", U16), ("a protocol", U8), ("an algorithm", Algorithm), ("a key in base 64", Base64)],
             ),
@@ -82,7 +102,7 @@ impl Form {
                 "4 2 123456789abcdef0",
                 &[("an algorithm", U8), ("a fingerprint type", U8), ("a fingerprint in hexadecimal", Hex)],
             ),
-            RecordType::RRSIG => (
+            RecordType::RRSIG | RecordType::SIG => (
                 "A 13 2 3600 20300101000000 20290101000000 60485 example. oJMRESz5",
                 &[
                     ("a record type", Kind),
@@ -159,5 +179,10 @@ impl Form {
         let least = self.fields.iter().filter(|(_, shape)| shape.needs_a_word()).count();
         let open = self.fields.last().is_some_and(|(_, shape)| shape.takes_the_rest());
         words >= least && (open || words <= self.fields.len())
+    }
+
+    /// Whether bare `;` and parentheses would be lost from what was meant as text.
+    pub(super) fn is_free_text(self) -> bool {
+        matches!(self.fields, [(_, Texts)])
     }
 }

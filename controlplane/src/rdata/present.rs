@@ -159,11 +159,12 @@ fn kinds(mut octets: &[u8], into: &mut String) {
     while let [window, length, rest @ ..] = octets {
         let (bits, next) = rest.split_at(usize::from(*length).min(rest.len()));
         for (at, octet) in bits.iter().enumerate() {
-            for bit in (0..8_u16).filter(|bit| octet & 0x80 >> bit != 0) {
+            for bit in (0..8).filter(|bit| octet & (0x80 >> bit) != 0) {
                 if into.len() > start {
                     into.push(' ');
                 }
-                into.push_str(&RecordType(u16::from(*window) << 8 | at as u16 * 8 | bit).to_string());
+                let kind = u16::from_be_bytes([*window, at as u8 * 8 + bit]);
+                into.push_str(&RecordType(kind).to_string());
             }
         }
         octets = next;

@@ -8,7 +8,7 @@ use hickory_proto::{
 use proptest::prelude::*;
 
 /// Types whose text we read, besides RFC 3597 form.
-const READ: [RecordType; 40] = [
+const READ: [RecordType; 57] = [
     RecordType::A,
     RecordType::NS,
     RecordType::CNAME,
@@ -49,6 +49,23 @@ const READ: [RecordType; 40] = [
     RecordType::CAA,
     RecordType::EUI48,
     RecordType::EUI64,
+    RecordType::MB,
+    RecordType::MG,
+    RecordType::MR,
+    RecordType::MINFO,
+    RecordType::X25,
+    RecordType::GPOS,
+    RecordType::RT,
+    RecordType::PX,
+    RecordType::KEY,
+    RecordType::SIG,
+    RecordType::L32,
+    RecordType::LP,
+    RecordType::AVC,
+    RecordType::RESINFO,
+    RecordType::WALLET,
+    RecordType::DLV,
+    RecordType::TA,
 ];
 
 fn kind(text: &str) -> RecordType {

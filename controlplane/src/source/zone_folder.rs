@@ -238,7 +238,7 @@ impl FilesOfZones {
                     let copied = self.kept.load(path).as_ref() == Some(&copy) || self.copy(path, &copy);
                     (Some(Served { records: records.len(), zones, marks, copied }), records)
                 }
-                _ => self.from_copy(path),
+                _ => self.read_copy(path),
             };
             append(&mut all, records);
             self.known.insert(path.clone(), Known::new(chosen, zone, look.stamps, look.faults, good, look_is_good));
@@ -251,7 +251,7 @@ impl FilesOfZones {
         Ok(Content::Whole(all))
     }
 
-    fn from_copy(&self, path: &Path) -> (Option<Served>, Vec<Record>) {
+    fn read_copy(&self, path: &Path) -> (Option<Served>, Vec<Record>) {
         let Some(copy) = self.kept.load(path) else { return (None, Vec::new()) };
         let parsed = look::again(&copy);
         let served = Served { records: parsed.records.len(), zones: parsed.zones, marks: parsed.marks, copied: true };

@@ -4,11 +4,12 @@
 //! refusing a line of it would lose it.
 
 use crate::{
+    check::neighbours,
     rdata,
     record::{DEFAULT_TTL, Details, Record, Time, tidy_name},
     records::{Records, Row},
 };
-use dnsplane_proto::{Name, RecordType};
+use dnsplane_proto::RecordType;
 use std::{
     cmp::Ordering,
     collections::HashSet,
@@ -18,10 +19,13 @@ use std::{
 
 mod import;
 mod restore;
+mod undo;
 
 pub use import::Import;
 pub(crate) use import::{File as ImportFile, Item as ImportItem, Scope as ImportScope, Within};
 pub use restore::Restoration;
+pub(super) use undo::MOST_ROWS as MOST_UNDONE;
+pub use undo::Undo;
 
 /// A record as someone asks for it.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +68,8 @@ pub enum Edit {
     Remove(Selection),
     /// Brings back what a peer's snapshot overwrote.
     Restore(Restoration),
+    /// Takes a change back.
+    Undo(Box<Undo>),
     /// What a file of records does, worked out for one generation.
     Import(Box<Import>),
 }
@@ -101,6 +107,7 @@ pub(super) fn plan(records: &Records, edit: &Edit) -> Result<Plan, EditRefused> 
         Edit::Update(new) => update(records, new),
         Edit::Remove(selection) => remove(records, selection),
         Edit::Restore(restoration) => restore::plan(records, restoration),
+        Edit::Undo(undo) => undo.plan(records),
         Edit::Import(import) => Ok(Import::clone(import).into_plan()),
     }
 }
@@ -296,27 +303,11 @@ fn select(records: &Records, selection: &Selection) -> Result<Vec<Arc<Row>>, Edi
     Ok(matching.cloned().collect())
 }
 
-/// The record asked for, its fields checked one by one.
+/// The record asked for, each of its fields checked.
 fn checked(new: &NewRecord) -> Result<Record, EditRefused> {
-    let name = tidy_name(&new.name);
-    let mut faults = Vec::new();
-    if let Err(fault) = Name::parse(&name) {
-        faults.push(format!("name `{}`: {fault}", new.name.trim()));
-    }
-    match new.kind.trim().parse::<RecordType>() {
-        Ok(kind) if kind.is_meta() => faults.push(format!("type: {kind} exists only in questions, not as data")),
-        Ok(kind) => {
-            if let Err(fault) = rdata::parse(kind, new.value.trim()) {
-                faults.push(format!("value: {fault}"));
-            }
-        }
-        Err(unknown) => faults.push(format!("type: {unknown}")),
-    }
-    if faults.is_empty() {
-        Ok(Record::new(&name, &new.kind, new.value.trim(), new.ttl.unwrap_or(DEFAULT_TTL)))
-    } else {
-        Err(EditRefused(faults))
-    }
+    let record = Record::new(&new.name, &new.kind, new.value.trim(), new.ttl.unwrap_or(DEFAULT_TTL));
+    let faults = record.faults();
+    if faults.is_empty() { Ok(record) } else { Err(EditRefused(faults)) }
 }
 
 /// Rules about what may stand side by side at one name.
@@ -327,26 +318,11 @@ fn check_neighbours(records: &Records, record: &Record, replaced: Option<&Arc<Ro
         {
             continue;
         }
-        let Some(rule) = rule(record.kind(), row.record.kind()) else { continue };
-        return Err(refused(format!("{rule}; here is {} already", describe(&row.record))));
+        if let Some(rule) = neighbours(record.kind(), row.record.kind()) {
+            return Err(refused(format!("{rule}; here is {} already", describe(&row.record))));
+        }
     }
     Ok(())
-}
-
-/// The rule that a record of one type breaks beside one of another.
-fn rule(kind: Option<RecordType>, other: Option<RecordType>) -> Option<&'static str> {
-    // DNSSEC's own types may stand beside a CNAME (RFC 4034 §3 and §4).
-    let beside_cname = |kind| matches!(kind, Some(RecordType::RRSIG | RecordType::NSEC));
-    match (kind, other) {
-        (Some(RecordType::CNAME), Some(RecordType::CNAME)) => Some("a name has at most one CNAME (RFC 2181 §10.1)"),
-        (Some(RecordType::CNAME), _) if !beside_cname(other) => {
-            Some("a CNAME stands alone at its name (RFC 1034 §3.6.2)")
-        }
-        (_, Some(RecordType::CNAME)) if !beside_cname(kind) => Some("nothing stands beside a CNAME (RFC 1034 §3.6.2)"),
-        (Some(RecordType::SOA), Some(RecordType::SOA)) => Some("a zone has one SOA (RFC 1035 §5.2)"),
-        (Some(RecordType::DNAME), Some(RecordType::DNAME)) => Some("a name has at most one DNAME (RFC 6672 §2.4)"),
-        _ => None,
-    }
 }
 
 fn check_id_free(records: &Records, id: &str) -> Result<(), EditRefused> {

@@ -40,10 +40,21 @@ pub(super) struct Entry {
     /// What that cost us, or what was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) conflict: Option<Box<Conflict>>,
+    /// Of a change that was written as an image of everything: this is for history alone, and is written once the image
+    /// has taken its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whole: Option<Counts>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) before: Vec<Placed>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) after: Vec<Placed>,
+}
+
+/// How many rows went and came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Counts {
+    pub(super) removed: u64,
+    pub(super) added: u64,
 }
 
 /// [`OwnWrites`] on disk.

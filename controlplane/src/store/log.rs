@@ -5,14 +5,24 @@
 //! much of the file was known to be on disk when the entry was written. It tells a torn tail (a batch that was
 //! being written when the power went; nobody was told that it succeeded) from damage to what was acknowledged: an intact
 //! entry that vouches for the damaged bytes means damage, and then we refuse to start rather than lose a write.
+//!
+//! Segments that an image has replaced are history ([`archive`]): replaying does not look at them.
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
+mod archive;
+mod segment;
+
+pub(super) use archive::Archive;
+pub(super) use segment::{Place, Segment};
+
+/// What names of segments begin with.
+const LIVE: &str = "log-";
 const MAGIC: &[u8; 8] = b"DNSPLOG1";
 const HEADER: u64 = 28;
 const ENTRY_HEADER: usize = 16;
@@ -92,7 +102,7 @@ impl Log {
         session: u64,
         mut visit: impl FnMut(&Path, &[u8]) -> Result<(), E>,
     ) -> Result<Option<Replayed>, E> {
-        let segments = segments(folder).map_err(|source| LogError::Read { path: folder.to_owned(), source })?;
+        let segments = segments(folder, LIVE).map_err(|source| LogError::Read { path: folder.to_owned(), source })?;
         let mut total = 0;
         let mut last = None;
         for (index, (first, path)) in segments.iter().enumerate() {
@@ -138,13 +148,31 @@ impl Log {
         self.total
     }
 
+    /// Bytes of the segment that is being written.
+    pub(super) fn segment(&self) -> u64 {
+        self.durable
+    }
+
     /// Goes on in a new segment, so that the older ones can be replaced by an image of everything before `first`.
     pub(super) fn roll(&mut self, first: u64) -> io::Result<()> {
+        self.go_on(first)?;
+        if first == self.first && self.durable == HEADER {
+            self.total = 0;
+        }
+        Ok(())
+    }
+
+    /// Goes on in a new segment that follows the others.
+    pub(super) fn go_on(&mut self, first: u64) -> io::Result<()> {
         if first == self.first {
             // It begins there already; making it anew would lose what was learnt of peers since.
             return Ok(());
         }
-        *self = Self::create(&self.folder, self.session, first)?;
+        if self.dirty {
+            // Only the last segment may end in something that is no entry.
+            self.cut()?;
+        }
+        *self = Self { total: self.total, ..Self::create(&self.folder, self.session, first)? };
         Ok(())
     }
 
@@ -157,22 +185,12 @@ impl Log {
     }
 }
 
-/// Removes segments whose changes are all below `first`.
-pub(super) fn remove_older(folder: &Path, first: u64) -> io::Result<()> {
-    for (number, path) in segments(folder)? {
-        if number < first {
-            fs::remove_file(path)?;
-        }
-    }
-    File::open(folder)?.sync_all()
-}
-
-/// Segments in the order of their first numbers.
-fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+/// Segments whose names begin like this, in the order of their first numbers.
+fn segments(folder: &Path, prefix: &str) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if let Some(number) = entry.file_name().to_str().and_then(|name| name.strip_prefix("log-")?.parse().ok()) {
+        if let Some(number) = entry.file_name().to_str().and_then(|name| name.strip_prefix(prefix)?.parse().ok()) {
             found.push((number, entry.path()));
         }
     }
@@ -180,8 +198,13 @@ fn segments(folder: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
+/// The name of a segment.
+fn segment_name(prefix: &str, first: u64) -> String {
+    format!("{prefix}{first:020}")
+}
+
 fn create_segment(folder: &Path, session: u64, first: u64) -> io::Result<File> {
-    let path = folder.join(format!("log-{first:020}"));
+    let path = folder.join(segment_name(LIVE, first));
     let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
     let mut header = Vec::with_capacity(HEADER as usize);
     header.extend_from_slice(MAGIC);
@@ -205,22 +228,20 @@ fn reopen(path: &Path, end: u64) -> io::Result<File> {
 }
 
 fn check_header(path: &Path, bytes: &[u8], session: u64) -> Result<(), LogError> {
-    let damaged = || LogError::Damaged { path: path.to_owned(), at: 0 };
-    let mut header = bytes.get(..HEADER as usize).ok_or_else(damaged)?;
-    let crc = crc32fast::hash(&header[..HEADER as usize - 4]);
-    let mut word = |length: usize| -> Result<u64, LogError> {
-        let mut buffer = [0; 8];
-        header.read_exact(&mut buffer[8 - length..]).map_err(|_| damaged())?;
-        Ok(u64::from_be_bytes(buffer))
-    };
-    let (magic, found, _first, stored) = (word(8)?, word(8)?, word(8)?, word(4)?);
-    if magic != u64::from_be_bytes(*MAGIC) || stored != u64::from(crc) {
-        return Err(damaged());
-    }
+    let found = session_of(bytes).ok_or_else(|| LogError::Damaged { path: path.to_owned(), at: 0 })?;
     if found != session {
         return Err(LogError::ForeignSession { path: path.to_owned(), found, expected: session });
     }
     Ok(())
+}
+
+/// The session in a segment's header; `None` if that is no header.
+fn session_of(bytes: &[u8]) -> Option<u64> {
+    let header: &[u8; HEADER as usize] = bytes.first_chunk()?;
+    let (summed, crc) = header.split_last_chunk::<4>()?;
+    let intact = crc32fast::hash(summed) == u32::from_be_bytes(*crc);
+    let (magic, rest) = summed.split_first_chunk::<8>()?;
+    (intact && magic == MAGIC).then(|| rest.first_chunk().map(|session| u64::from_be_bytes(*session)))?
 }
 
 /// Visits the entries of a segment; returns where its last whole entry ends.

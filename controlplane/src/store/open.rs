@@ -6,7 +6,7 @@ use super::{
     Intake, Keeping, Origin, OwnWrites, QUEUE, Seen, Store, View,
     entry::{Clock, Entry},
     image::{self, ImageError},
-    log::{Log, LogError},
+    log::{Archive, Log, LogError},
     mirror::{self, FileError, Mirror, MirrorStatus, Note, RecordsFile},
     recent::Recent,
     tombs::Tombs,
@@ -192,7 +192,7 @@ impl Store {
         copies: PathBuf,
         keeping: Keeping,
         lock: File,
-    ) -> Result<(Self, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>), OpenError> {
+    ) -> Result<Started, OpenError> {
         let Ground { view, clock, log, recent, tombs, image_bytes, .. } = ground;
         info!(generation = %view.generation, records = view.records.len(), "store open");
         let next_order = writer::last_order(view.records.iter());
@@ -202,8 +202,10 @@ impl Store {
         let (shown, views) = watch::channel(Arc::new(view.clone()));
         let (requests, inbox) = mpsc::channel(QUEUE);
         let (reloads, reload_inbox) = mpsc::channel(16);
+        let archive = Arc::new(Archive::new(&folder, view.generation.session));
         let writer = Writer {
             folder: folder.clone(),
+            archive: Arc::clone(&archive),
             view,
             clock,
             next_order,
@@ -225,10 +227,13 @@ impl Store {
             })
             .map_err(|source| OpenError::Folder { path: folder, source })?;
         let guard = Arc::default();
-        let store = Self { requests, views: views.clone(), reloads, recent, keeping, guard, offered };
+        let store = Self { requests, views: views.clone(), reloads, recent, archive, keeping, guard, offered };
         Ok((store, views, reload_inbox))
     }
 }
+
+/// A store, and what its keeper works with: the views of the writer, and who asks for a look.
+type Started = (Store, watch::Receiver<Arc<View>>, mpsc::Receiver<Reload>);
 
 /// What was found on disk.
 struct Ground {
@@ -269,7 +274,8 @@ fn load(folder: &Path, records_file: Option<&Path>) -> Result<Ground, OpenError>
         if entry.number < last || entry.number <= base && entry.at <= image.clock {
             return Ok(());
         }
-        if entry.number > last + 1 {
+        // An entry for history alone stands for a change that only its image has.
+        if entry.number > last + 1 || entry.whole.is_some() {
             return Err(OpenError::Gap { path: path.to_owned(), last, next: entry.number });
         }
         view = entry.apply(&view);

@@ -8,7 +8,7 @@ use super::{
     edit::{self, Edit, Import, Plan},
     entry::{Clock, Entry, Placed},
     image,
-    log::{self, Batch, Log},
+    log::{Archive, Batch, Log},
     recent::{Recent, SetKey},
     tombs::Tombs,
 };
@@ -33,6 +33,8 @@ const MAX_BATCH: usize = 256;
 const MAX_IMPORT: usize = 200_000;
 /// Log bytes below which no image is written: replaying them takes a fraction of a second.
 const MIN_LOG: u64 = 16 << 20;
+/// Bytes after which the log goes on in another segment: history is kept and dropped by whole segments.
+const SEGMENT: u64 = 16 << 20;
 
 /// Everything the writer owns.
 pub(super) struct Writer {
@@ -41,6 +43,7 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) next_order: u64,
     pub(super) log: Log,
+    pub(super) archive: Arc<Archive>,
     pub(super) recent: Arc<Recent>,
     pub(super) tombs: Tombs,
     pub(super) shown: watch::Sender<Arc<View>>,
@@ -71,6 +74,11 @@ impl Writer {
                         let taken = self.take_reading(taking);
                         // Whoever asked may have gone; what was written stays written.
                         let _ = reply.send(taken);
+                    }
+                    // An import was worked out for one generation, which is known only when those before it are done.
+                    Request::Edit { edit: Edit::Import(_), .. } => {
+                        self.turn(std::mem::take(&mut batch));
+                        self.turn(vec![request]);
                     }
                     // The same goes for what a peer's snapshot costs us.
                     Request::Offer { offer, judge, reply } => {
@@ -247,10 +255,15 @@ impl Writer {
     /// Replaces a long log by an image, in the background.
     fn keep_log_short(&mut self) {
         let limit = MIN_LOG.max(self.image_bytes.load(Ordering::Relaxed));
+        let first = self.view.generation.number + 1;
         if self.log.total() < limit || self.imaging.swap(true, Ordering::Acquire) {
+            if self.log.segment() >= SEGMENT
+                && let Err(error) = self.log.go_on(first)
+            {
+                warn!(%error, "cannot start a new segment of the change log; going on with the old one");
+            }
             return;
         }
-        let first = self.view.generation.number + 1;
         if let Err(error) = self.log.roll(first) {
             warn!(%error, "cannot start a new segment of the change log; going on with the old one");
             self.imaging.store(false, Ordering::Release);
@@ -258,10 +271,11 @@ impl Writer {
         }
         let (folder, view, clock, tombs) = (self.folder.clone(), self.view.clone(), self.clock, self.tombs.clone());
         let (bytes, imaging) = (Arc::clone(&self.image_bytes), Arc::clone(&self.imaging));
+        let archive = Arc::clone(&self.archive);
         self.image_thread = Some(std::thread::spawn(move || {
             match image::write(&folder, &view, clock, &tombs).and_then(|size| {
                 bytes.store(size, Ordering::Relaxed);
-                log::remove_older(&folder, first)
+                archive.retire(first)
             }) {
                 Ok(()) => info!(generation = %view.generation, records = view.records.len(), "change log compacted"),
                 Err(error) => warn!(%error, "the change log could not be compacted; it grows until it can"),

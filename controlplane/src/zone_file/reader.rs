@@ -340,11 +340,11 @@ pub(super) fn ttl(text: &str) -> Result<u32, String> {
 /// Whether the word is our class; others are refused.
 fn is_class(text: &str) -> Result<bool, String> {
     let is = |class: &&str| text.eq_ignore_ascii_case(class);
-    if ["IN", "CLASS1"].iter().any(|class| is(&class)) {
+    if ["IN", "CLASS1"].iter().any(is) {
         return Ok(true);
     }
     let numbered = text.get(..5).is_some_and(|head| head.eq_ignore_ascii_case("CLASS"));
-    if numbered || ["CH", "CHAOS", "HS", "HESIOD", "CS"].iter().any(|class| is(&class)) {
+    if numbered || ["CH", "CHAOS", "HS", "HESIOD", "CS"].iter().any(is) {
         return Err(format!("the class is `{}`; records of class IN are all that is read", shortened(text)));
     }
     Ok(false)

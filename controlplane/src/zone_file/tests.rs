@@ -105,7 +105,7 @@ fn rfc2308_s4_ttls_come_from_the_record_from_ttl_from_the_last_record_or_from_th
     let soa = "@ SOA a b 1 2 3 4 77\n";
     assert_eq!(ttls("@ A 192.0.2.1"), [3600]);
     assert_eq!(ttls(&format!("{soa}@ A 192.0.2.1\n@ 5 A 192.0.2.2\n@ A 192.0.2.3")), [77, 77, 5, 77]);
-    assert_eq!(ttls(&format!("@ 9 SOA a b 1 2 3 4 77\n@ A 192.0.2.1\n@ 5 A 192.0.2.2\n@ A 192.0.2.3")), [9, 9, 5, 5]);
+    assert_eq!(ttls("@ 9 SOA a b 1 2 3 4 77\n@ A 192.0.2.1\n@ 5 A 192.0.2.2\n@ A 192.0.2.3"), [9, 9, 5, 5]);
     assert_eq!(ttls(&format!("$TTL 8\n{soa}@ 5 A 192.0.2.2\n@ A 192.0.2.3\n$TTL 1m\n@ A 192.0.2.4")), [8, 5, 8, 60]);
 }
 

@@ -1,16 +1,20 @@
 //! The commands of `record`.
 
-use super::{Exit, edited, export, import};
+use super::{Exit, edited, export, import, lines, show};
 use crate::{
-    args::RecordCommand,
+    args::{Past, RecordCommand, Undone},
     client::{Client, Failure, Stream},
     edit,
     print::{Output, ROWS},
-    view::whole_seconds,
+    view::{self, whole_seconds},
 };
-use dnsplane_proto::pb::admin::{Problem, Record};
+use dnsplane_proto::pb::admin::{HistoryRequest, Problem, Record, UndoRequest};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal},
+    path::Path,
+};
 
 pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     // Words are read before the connection is made: a slip of the keyboard is told as such, with or without a server.
@@ -35,15 +39,70 @@ pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<
             Ok(Exit::Done)
         }
         RecordCommand::Load => edited(&Client::connect(socket).await?.load_records().await?, out),
+        RecordCommand::Check { strict } => check(socket, strict, out).await,
+        RecordCommand::History(Past { limit, before, name, kind }) => {
+            let (name, kind) = (name.unwrap_or_default(), kind.unwrap_or_default());
+            let whole = name.is_empty();
+            let which = HistoryRequest { name, r#type: kind, limit, before };
+            let document = Client::connect(socket).await?.record_history(which).await?;
+            show(&document, |history, out| view::history(history, whole, out), out)
+        }
         RecordCommand::Export(wanted) => export::export(socket, wanted, out).await,
         RecordCommand::Import(wanted) => import::import(socket, wanted, out).await,
-        RecordCommand::Check => {
-            let problems = Client::connect(socket).await?.check_records().await?;
-            let header = ["NAME", "TYPE", "VALUE", "REASON"];
-            let found = list(problems, out, &header, "problem", problem_row, problem_json).await?;
-            Ok(if found == 0 { Exit::Done } else { Exit::Partly })
+        RecordCommand::Undo(undone) => undo(socket, undone, out).await,
+    }
+}
+
+async fn check(socket: &Path, strict: bool, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let problems = Client::connect(socket).await?.check_records().await?;
+    let header = ["", "NAME", "TYPE", "VALUE", "RECORD", "REASON"];
+    let bad = Cell::new(false);
+    let weigh = |problem: &Problem| bad.set(bad.get() || strict || problem.severity != "warning");
+    let row = |problem: &Problem| {
+        weigh(problem);
+        problem_row(problem)
+    };
+    let json = |problem: &Problem| {
+        weigh(problem);
+        problem_json(problem)
+    };
+    list(problems, out, &header, "problem", row, json).await?;
+    Ok(if bad.get() { Exit::Partly } else { Exit::Done })
+}
+
+/// Shows what undoing would do, asks, and has it done.
+async fn undo(socket: &Path, undone: Undone, out: &mut Output<'_>) -> Result<Exit, Failure> {
+    let Undone { dry_run, yes, number } = undone;
+    if !(dry_run || yes) {
+        can_ask()?;
+    }
+    let mut client = Client::connect(socket).await?;
+    if dry_run {
+        return edited(&client.undo_change(UndoRequest { number, dry_run }).await?, out);
+    }
+    if !yes {
+        let preview = client.undo_change(UndoRequest { number, dry_run: true }).await?;
+        if !confirm(&format!("undo change {number}?"), &preview.messages, out)? {
+            return Err(Failure::Refused(format!("change {number} was not undone")));
         }
     }
+    edited(&client.undo_change(UndoRequest { number, dry_run }).await?, out)
+}
+
+fn can_ask() -> Result<(), Failure> {
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::Usage("there is no terminal to ask at: look with --dry-run, do it with --yes".to_owned()))
+}
+
+/// Asks at the terminal whether what was shown is to be done.
+fn confirm(question: &str, shown: &[String], out: &mut Output<'_>) -> Result<bool, Failure> {
+    if !out.is_json() {
+        lines(shown, out)?;
+    }
+    out.flush()?;
+    Ok(inquire::Confirm::new(question).with_default(false).prompt().unwrap_or(false))
 }
 
 /// Writes a stream as it arrives; says how many there were.
@@ -106,9 +165,14 @@ pub(super) fn record_json(record: &Record) -> Value {
 }
 
 fn problem_row(problem: &Problem) -> Vec<String> {
-    [&problem.name, &problem.r#type, &problem.value, &problem.reason].map(Clone::clone).to_vec()
+    let Problem { name, r#type, value, reason, severity, .. } = problem;
+    let which = if problem.id.is_empty() { format!("no. {}", problem.place) } else { problem.id.clone() };
+    [severity, name, r#type, value, &which, reason].map(Clone::clone).to_vec()
 }
 
 fn problem_json(problem: &Problem) -> Value {
-    json!({"name": problem.name, "type": problem.r#type, "value": problem.value, "reason": problem.reason})
+    json!({
+        "severity": problem.severity, "rule": problem.rule, "name": problem.name, "type": problem.r#type,
+        "value": problem.value, "id": problem.id, "place": problem.place, "reason": problem.reason
+    })
 }

@@ -126,7 +126,32 @@ fn exit_codes_tell_refusals_slips_and_partial_success_apart() {
     let checked = node.run(&["record", "check"]);
     assert_eq!(checked.code, 4);
     assert!(checked.out.contains("the preference is missing"), "{}", checked.out);
+    assert!(checked.out.contains("no. 1") && checked.out.contains("id-1"), "each is named: {}", checked.out);
     assert_eq!(Node::with_records(0).run(&["record", "check"]).code, 0);
+    let warned = Node::with_records(1);
+    assert_eq!(warned.run(&["record", "check"]).code, 0, "a warning alone is no failure");
+    assert_eq!(warned.run(&["record", "check", "--strict"]).code, 4);
+    assert_eq!(warned.run(&["--json", "record", "check", "--strict"]).code, 4);
+}
+
+#[test]
+fn history_tells_who_did_what_where_and_an_undo_is_asked_about() {
+    let node = Node::start();
+    let shown = node.run(&["record", "history", "www.example", "a", "--limit", "5", "--before", "9"]);
+    assert_eq!(shown.code, 0, "{}", shown.err);
+    for part in ["7  ", "2026-05-04T09:30:00Z", "peer node-b", "www.example 60 A 192.0.2.1  →  www.example 300 A"] {
+        assert!(shown.out.contains(part), "{part} is missing: {}", shown.out);
+    }
+    assert_eq!(node.run(&["record", "history", "--limit", "0"]).code, 2);
+    assert_eq!(node.run(&["record", "undo", "7"]).code, 2, "there is no terminal to ask at");
+    let dry = node.run(&["record", "undo", "7", "--dry-run"]);
+    assert_eq!((dry.code, dry.out.as_str()), (0, "goes: www.example 60 A 192.0.2.1\n"));
+    assert_eq!(node.run(&["record", "undo", "7", "--yes"]).code, 0);
+    let refused = node.run(&["record", "undo", "3", "-y"]);
+    assert_eq!((refused.code, refused.err.as_str()), (1, "error: change 3 cannot be undone; undo change 4 first\n"));
+    let asked = node.asked();
+    let asked: Vec<_> = asked.iter().map(String::as_str).collect();
+    assert_eq!(asked, ["history www.example|a|5|9", "undo 7|true", "undo 7|false", "undo 3|false"]);
 }
 
 #[test]

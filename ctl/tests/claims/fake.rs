@@ -3,10 +3,11 @@
 use dnsplane_proto::pb::admin::{
     AdblockEdit, AdblockFilter, AdblockName, AdblockNames, CacheFlushRequest, CacheQuery, CheckRequest, ClearRequest,
     ConfigRequest, ConflictsRequest, Document, EditReply, ExplainReply, ExplainRequest, Explained, ExportPart,
-    ExportRequest, ExportSummary, Filter, ImportEvent, ImportLine, ImportPart, ImportSummary, JoinReply, JoinRequest,
-    LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest, PushRequest, Record, RecordEdit,
-    RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply, SetRequest, SettingsReply,
-    StatusRequest, admin_server::Admin, export_part, import_event, import_line, import_part,
+    ExportRequest, ExportSummary, Filter, HistoryRequest, ImportEvent, ImportLine, ImportPart, ImportSummary,
+    JoinReply, JoinRequest, LoadRequest, PeerReply, PeerRequest, Problem, PullOutcome, PullReply, PullRequest,
+    PushRequest, Record, RecordEdit, RestoreRequest, SaveRequest, Selection, ServerEdit, ServerSelection, ServersReply,
+    SetRequest, SettingsReply, StatusRequest, UndoRequest, admin_server::Admin, export_part, import_event, import_line,
+    import_part,
 };
 use std::sync::{Arc, Mutex};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
@@ -19,6 +20,13 @@ const CONFLICTS: &str = r#"[
     {"id":7,"at":"2026-05-04T09:30:00Z","kind":"overwritten","winner":{"node_id":"node-b","seq":3,"timestamp_unix":1},
         "via":"192.0.2.2:7946","informed":false,"lost":[{"name":"www.example","type":"A","value":"192.0.2.1","ttl":60}],
         "won":[],"lost_deletions":[{"name":"old.example","type":"A"}],"more":0}]"#;
+
+const HISTORY: &str = r#"{"changes":[
+    {"number":7,"at":"2026-05-04T09:30:00.5Z","by":"peer node-b (192.0.2.2:7946)","node_id":"node-b","local":false,
+        "removed":1,"added":1,"names":["www.example"],"more":0,"records":[
+        {"before":{"name":"www.example","type":"A","value":"192.0.2.1","ttl":60},
+            "after":{"name":"www.example","type":"A","value":"192.0.2.1","ttl":300}}]}],
+    "more":false,"oldest":7,"oldest_at":"2026-05-04T09:30:00.5Z"}"#;
 
 const BLOCK_LISTS: &str = r#"{"sources":[{"Source":"added by hand","Count":2,"From":"hand","Exceptions":1},
     {"Source":"https://lists.example/ads","Count":7,"From":"configuration","Skipped":3,"FirstSkipped":"line 9: not a domain name",
@@ -195,13 +203,36 @@ impl Admin for Fake {
             r#type: "MX".to_owned(),
             value: "mail".to_owned(),
             reason: "the preference is missing".to_owned(),
+            severity: if number == 0 { "warning" } else { "error" }.to_owned(),
+            rule: "unservable".to_owned(),
+            id: if number == 0 { String::new() } else { format!("id-{number}") },
+            place: number as u64 + 1,
         };
         items((0..self.records).map(problem))
     }
 
     async fn load_records(&self, _: Request<LoadRequest>) -> Result<Response<EditReply>, Status> {
+        self.is_newer()?;
         self.note("load".to_owned());
-        Ok(Response::new(EditReply { changed: false, messages: vec!["nothing new".to_owned()], number: 7 }))
+        let messages = vec!["2 records taken from the URL `https://records.test/`, 1 replaced or removed".to_owned()];
+        Ok(Response::new(EditReply { changed: true, messages, number: 9 }))
+    }
+
+    async fn record_history(&self, which: Request<HistoryRequest>) -> Result<Response<Document>, Status> {
+        self.is_newer()?;
+        let it = which.into_inner();
+        self.note(format!("history {}|{}|{}|{}", it.name, it.r#type, it.limit, it.before));
+        Ok(Response::new(Document { json: HISTORY.to_owned() }))
+    }
+
+    async fn undo_change(&self, which: Request<UndoRequest>) -> Result<Response<EditReply>, Status> {
+        let it = which.into_inner();
+        self.note(format!("undo {}|{}", it.number, it.dry_run));
+        if it.number == 3 {
+            return Err(Status::invalid_argument("change 3 cannot be undone; undo change 4 first"));
+        }
+        let messages = vec!["goes: www.example 60 A 192.0.2.1".to_owned()];
+        Ok(Response::new(EditReply { changed: true, messages, number: 9 }))
     }
 
     async fn export_records(&self, wanted: Request<ExportRequest>) -> Items<ExportPart> {

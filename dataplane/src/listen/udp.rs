@@ -19,7 +19,7 @@ use crate::{
     answer::{Asker, Known, Outcome, Transport},
     counters::{Counters, Registry},
     current::{Current, Reader},
-    message::HEADER,
+    message::{HEADER, Question},
     resolve::{Client, Engine, Wanted, WayBack, engine::Datagram},
     wire_name,
 };
@@ -156,6 +156,8 @@ impl Work {
             (super::now(), batch.outlet(), Known { cache: Some(self.engine.cache()), fetched: None });
         if received > 1 {
             snapshot.warm(batch.contents().filter_map(|query| wire_name::split(query.get(HEADER..)?)));
+            let questions = batch.contents().filter_map(|query| Question::parse(query).ok());
+            self.engine.cache().warm(questions.map(|question| (question.name, question.kind)));
         }
         batch.answer(|query, reply| {
             counters.udp_queries.increment();

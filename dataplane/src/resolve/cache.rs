@@ -1,8 +1,9 @@
 //! What is remembered of upstreams' answers.
 //!
-//! An answer is found by a hash of name, type, DO and CD under a key that is drawn at each start, and then compared. It is
+//! An answer is found by a hash of name and type under a key that is drawn at each start, and then compared. It is
 //! taken apart once, when it comes ([`CachedAnswer`]); what is in it is repeated as often as anybody asks, without
-//! allocating. All threads share the answers, bounded in octets; those that nobody asks for make room first.
+//! allocating. All threads share the answers, bounded in octets; those that nobody asks for make room first. Looking one up
+//! waits for nobody (see [`table`]).
 
 mod answer;
 mod form;
@@ -12,36 +13,37 @@ mod message;
 mod names;
 mod rdata;
 mod select;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{CachedAnswer, Freshness};
+pub use table::Found;
 
 use super::{Security, Wanted};
-use crate::wire_name::is_at_or_below;
+use crate::wire_name::{LowerName, is_at_or_below};
+use arc_swap::ArcSwap;
 use dnsplane_proto::{CacheRules, RecordType};
 use foldhash::quality::RandomState;
-use quick_cache::{Weighter, sync::DefaultLifecycle};
 use std::{
-    cell::Cell,
     fmt,
-    hash::{BuildHasher, BuildHasherDefault, Hasher},
+    hash::{BuildHasher, Hasher},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
 };
+use table::Table;
 
 /// Octets of records in one answer: what a message has room for behind the longest of names.
 const MAX_BODY: usize = u16::MAX as usize - 12 - 255 - 4;
-/// What a cache begins with, until it is told its rules.
-const OCTETS_TO_BEGIN_WITH: u64 = 32 << 20;
-/// Of a usual answer, everything included; how many there will be is guessed by it.
-const USUAL_SIZE: u64 = 400;
+/// Questions that are prepared together; the rest of a longer batch is left for itself.
+const WARMED: usize = 64;
 
 /// Answers of upstreams, bounded in octets, shared by all threads.
 pub struct Cache {
-    answers: Answers,
+    /// Replaced when there is to be room for more, or for less.
+    answers: ArcSwap<Table>,
     hasher: RandomState,
     /// Whether anything is kept.
     keeps: AtomicBool,
@@ -49,16 +51,8 @@ pub struct Cache {
     stale: AtomicU32,
 }
 
-type Answers = quick_cache::sync::Cache<
-    u64,
-    Arc<CachedAnswer>,
-    Octets,
-    BuildHasherDefault<Hashed>,
-    DefaultLifecycle<u64, Arc<CachedAnswer>>,
->;
-
 /// What an answer is found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked<'a> {
     /// Wire form, lower case.
     pub name: &'a [u8],
@@ -127,11 +121,15 @@ impl Cache {
     /// Keeps to these rules from now on; `None` forgets everything, and remembers nothing.
     pub fn obey(&self, rules: Option<CacheRules>) {
         self.keeps.store(rules.is_some(), Relaxed);
-        let Some(rules) = rules else { return self.answers.clear() };
+        let Some(rules) = rules else { return self.answers.store(Arc::new(Table::new(0))) };
         self.least_ttl.store(rules.least_ttl, Relaxed);
         self.stale.store(rules.stale, Relaxed);
-        // What was guessed of the number of answers goes with the octets, and would be lost with the last of them.
-        self.answers.set_capacity(rules.octets.max(1));
+        let old = self.answers.load();
+        if old.most() != rules.octets {
+            let new = Table::new(rules.octets);
+            old.iter().for_each(|answer| new.insert(self.hash(answer.asked().name, answer.asked().kind), answer));
+            self.answers.store(Arc::new(new));
+        }
     }
 
     /// Remembers an answer, if the rules say so, and returns it in any case. `message` is what the upstream sent.
@@ -139,25 +137,42 @@ impl Cache {
         let answer = Arc::new(CachedAnswer::of(wanted, message, about, self.least_ttl.load(Relaxed))?);
         // With a TTL of 0 it is for whoever asked and nobody else (RFC 1035 §3.2.1).
         if self.keeps.load(Relaxed) && answer.ttl() > 0 {
-            self.answers.insert(self.hash(wanted.asked()), answer.clone());
+            self.answers.load().insert(self.hash(&wanted.name, wanted.kind), answer.clone());
         }
         Ok(answer)
     }
 
     /// The answer to this, if it is remembered and fresh, or not longer past its time than the rules allow.
     #[inline]
-    pub fn find(&self, asked: Asked<'_>, now: u32) -> Option<Arc<CachedAnswer>> {
-        let found = self.answers.get(&self.hash(asked)).filter(|answer| answer.asked() == asked)?;
+    pub fn find(&self, asked: Asked<'_>, now: u32) -> Option<Found> {
+        let found = self.answers.load().find(self.hash(asked.name, asked.kind), asked)?;
         match found.freshness(now) {
             Freshness::Stale(past) if past >= self.stale.load(Relaxed) => None,
             _ => Some(found),
         }
     }
 
+    /// Prepares for these questions to be looked up, names in wire form. Says nothing about them.
+    ///
+    /// A look-up waits for memory a few times in a row; look-ups that are prepared together wait together.
+    pub fn warm<'n>(&self, questions: impl Iterator<Item = (&'n [u8], RecordType)>) {
+        let answers = self.answers.load();
+        if answers.entries() == 0 {
+            return;
+        }
+        let mut hashes = [0; WARMED];
+        let mut count = 0;
+        for ((name, kind), hash) in questions.zip(&mut hashes) {
+            *hash = self.hash(LowerName::new(name).as_bytes(), kind);
+            count += 1;
+        }
+        answers.warm(&hashes[..count]);
+    }
+
     /// Up to so many answers for names at or below this one, in no order, and how many there are in all.
     pub fn list(&self, below: &[u8], most: usize) -> (Vec<Arc<CachedAnswer>>, u64) {
         let (mut listed, mut all) = (Vec::new(), 0);
-        for (_, answer) in self.answers.iter() {
+        for answer in self.answers.load().iter() {
             if is_at_or_below(answer.asked().name, below) {
                 all += 1;
                 if listed.len() < most {
@@ -170,44 +185,32 @@ impl Cache {
 
     /// Forgets the answers for this name, and if told so those for names below it; returns how many there were.
     pub fn flush(&self, name: &[u8], below: bool) -> u64 {
-        let flushed = Cell::new(0);
-        self.answers.retain(|_, answer| {
+        self.answers.load().remove(|answer| {
             let its = answer.asked().name;
-            let goes = if below { is_at_or_below(its, name) } else { its.eq_ignore_ascii_case(name) };
-            flushed.set(flushed.get() + u64::from(goes));
-            !goes
-        });
-        flushed.get()
+            if below { is_at_or_below(its, name) } else { its.eq_ignore_ascii_case(name) }
+        })
     }
 
     /// How full it is.
     pub fn figures(&self) -> Figures {
-        Figures {
-            entries: self.answers.len() as u64,
-            octets: self.answers.weight(),
-            most_octets: if self.keeps.load(Relaxed) { self.answers.capacity() } else { 0 },
-        }
+        let answers = self.answers.load();
+        Figures { entries: answers.entries(), octets: answers.octets(), most_octets: answers.most() }
     }
 
     #[inline]
-    fn hash(&self, asked: Asked<'_>) -> u64 {
-        self.hasher.hash_one(asked)
+    fn hash(&self, name: &[u8], kind: RecordType) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(name);
+        hasher.write_u16(kind.0);
+        hasher.finish()
     }
 }
 
 impl Default for Cache {
     /// Remembers nothing, until it is told the rules.
     fn default() -> Self {
-        let items = (OCTETS_TO_BEGIN_WITH / USUAL_SIZE) as usize;
-        let answers = Answers::with(
-            items,
-            OCTETS_TO_BEGIN_WITH,
-            Octets,
-            BuildHasherDefault::default(),
-            DefaultLifecycle::default(),
-        );
         Self {
-            answers,
+            answers: ArcSwap::from_pointee(Table::new(0)),
             hasher: RandomState::default(),
             keeps: AtomicBool::new(false),
             least_ttl: AtomicU32::new(0),
@@ -243,33 +246,5 @@ impl Wanted {
             dnssec_ok: self.dnssec_ok,
             checking_disabled: self.checking_disabled,
         }
-    }
-}
-
-/// The weight of an answer is the memory that it takes.
-#[derive(Clone)]
-struct Octets;
-
-impl Weighter<u64, Arc<CachedAnswer>> for Octets {
-    fn weight(&self, _: &u64, answer: &Arc<CachedAnswer>) -> u64 {
-        answer.size() as u64
-    }
-}
-
-/// Keys are hashes already.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        debug_assert!(false, "keys are numbers");
-    }
-
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
     }
 }

@@ -20,7 +20,8 @@ fn eventually_asked(server: &RecordServer, more: usize) {
 #[test]
 fn a_changed_document_is_one_change_and_an_unchanged_one_is_none() {
     let documents = |address: &str| Document::of(&records(address));
-    let versions: [(&str, fn(Document, usize) -> Document); 3] = [
+    type Versioned = fn(Document, usize) -> Document;
+    let versions: [(&str, Versioned); 3] = [
         ("ETag", |document, version| document.called(&format!("\"v{version}\""))),
         ("Last-Modified", |document, version| document.changed(&format!("Tue, 24 Nov 2026 10:00:0{version} GMT"))),
         ("the text", |document, _| document),

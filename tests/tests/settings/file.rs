@@ -109,11 +109,7 @@ fn what_does_not_do_is_refused_and_changes_nothing() {
         ("cluster_enabled", "maybe", "`cluster_enabled` must be true or false, not \"maybe\""),
         ("cluster_peer", "x", "unknown key `cluster_peer`; did you mean `cluster_peers`?"),
         ("api_bind", "0.0.0.0", "opens the API on 0.0.0.0 to everybody who can reach it"),
-        (
-            "file_locations.records_source.type",
-            "git",
-            "`file_locations.records_source.location` is missing; write what",
-        ),
+        ("file_locations.records_source.type", "url", "which is no URL"),
         ("log", "{}", "`log` is an object"),
     ] {
         let ended = node.ctl(&["server", "set", "--", key, value]);

@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn listings_are_read_whatever_names_are_in_them() {
-        let said = "100644 blob aa       7\ta\tb \"c\"\0040000 tree bb       -\tz\0120000 blob cc  3\tl\0160000 commit dd -\tm\0";
+        let said = "100644 blob aa       7\ta\tb \"c\"\x00040000 tree bb       -\tz\x00120000 blob cc  3\tl\x00160000 commit dd -\tm\0";
         let found: Vec<_> =
             entries(said.as_bytes()).into_iter().map(|entry| (entry.kind, entry.size, entry.path)).collect();
         let expected =

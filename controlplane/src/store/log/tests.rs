@@ -35,7 +35,7 @@ fn what_was_appended_is_replayed_over_all_segments() {
     replayed.log.roll(4).unwrap();
     replayed.log.append(&batch(&["{\"d\":4}"])).unwrap();
     assert_eq!(replay(folder.path()).unwrap().0, ["{\"a\":1}", "{\"b\":2}", "{\"c\":3}", "{\"d\":4}"]);
-    remove_older(folder.path(), 4).unwrap();
+    Archive::new(folder.path(), SESSION).retire(4).unwrap();
     assert_eq!(replay(folder.path()).unwrap().0, ["{\"d\":4}"]);
 }
 

@@ -9,8 +9,8 @@ use crate::{
         Conflict, Content, Judge, Judged, Offer, Origin, Seen, SetKey, Standing, StoreError, Verdict,
         conflict::{MAX_RECORDS, MAX_REFUSED},
         edit::{self, Plan},
-        entry::{Entry, Own, Sender},
-        image, log, mirror,
+        entry::{Counts, Entry, Own, Sender},
+        image, mirror,
     },
 };
 use std::{
@@ -194,6 +194,7 @@ impl Writer {
             warn!(copy = %copy.display(), "a peer's snapshot replaces more of our records than are kept; kept a copy of all");
             conflict.copy = Some(copy.display().to_string());
         }
+        let counts = Counts { removed: entry.before.len() as u64, added: entry.after.len() as u64 };
         let mut tombs = self.tombs.clone();
         tombs.learn(&entry);
         self.view = entry.apply_all(&self.view);
@@ -202,7 +203,10 @@ impl Writer {
         self.tombs = tombs;
         let number = self.view.generation.number;
         self.recent.forget(number);
-        match self.log.roll(number + 1).and_then(|()| log::remove_older(&self.folder, number + 1)) {
+        // The image has it; history shall at least know that it happened.
+        (entry.whole, entry.conflict) = (Some(counts), None);
+        let noted = self.append(std::slice::from_ref(&entry));
+        match noted.and_then(|()| self.log.roll(number + 1)).and_then(|()| self.archive.retire(number + 1)) {
             Ok(()) => {}
             Err(error) => warn!(%error, "the change log could not be shortened; it grows until it can"),
         }

@@ -34,9 +34,9 @@ const POPULAR: u8 = 3;
 const RENEW_AGAIN: u32 = 5;
 /// What part of its time a popular answer has left when it is renewed.
 const NEAR_THE_END: u32 = 10;
-/// Octets of an answer beside those of its name and its records: itself and its two allocations, its place in the map, and a
-/// part of the map's memory of answers that are gone.
-const OVERHEAD: usize = size_of::<CachedAnswer>() + 2 * 16 + 16 + 112;
+/// Octets of an answer beside those of its name and its records: itself, its counts of references, and what its two allocations
+/// take.
+const OVERHEAD: usize = size_of::<CachedAnswer>() + 16 + 2 * 16;
 
 /// An upstream's answer in a form that replies are made from without another look at it.
 #[derive(Debug)]
@@ -137,6 +137,31 @@ impl CachedAnswer {
         })
     }
 
+    /// No answer to anything: what is in a place that is free.
+    pub(super) fn nothing() -> Self {
+        Self {
+            octets: Box::default(),
+            source: "".into(),
+            name: 0,
+            body: 0,
+            ttls: 0,
+            pointers: 0,
+            answers: 0,
+            authorities: 0,
+            kind: RecordType(0),
+            rcode: Rcode::ServFail,
+            dnssec_ok: false,
+            checking_disabled: false,
+            is_negative: false,
+            security: Security::Unchecked,
+            extended: None,
+            stored: 0,
+            ttl: 0,
+            hits: AtomicU8::new(0),
+            renew_after: AtomicU32::new(0),
+        }
+    }
+
     /// What it answers.
     pub fn asked(&self) -> Asked<'_> {
         Asked {
@@ -234,16 +259,33 @@ impl CachedAnswer {
     /// Notes that it was asked for. Counts of two threads at once may be one: that is good enough.
     #[inline]
     pub(crate) fn hit(&self) {
-        let hits = self.hits.load(Relaxed);
+        let hits = self.hits();
         if hits < POPULAR {
             self.hits.store(hits + 1, Relaxed);
         }
     }
 
+    /// How often it was asked for, up to what makes it popular.
+    pub(super) fn hits(&self) -> u8 {
+        self.hits.load(Relaxed)
+    }
+
+    /// When it was fetched.
+    pub(super) fn stored(&self) -> u32 {
+        self.stored
+    }
+
+    /// Forgets one time that it was asked for; false if there was none.
+    pub(super) fn cool(&self) -> bool {
+        let hits = self.hits();
+        self.hits.store(hits.saturating_sub(1), Relaxed);
+        hits > 0
+    }
+
     /// Whether it is popular and near its end.
     #[inline]
     pub(crate) fn is_worth_renewing(&self, left: u32) -> bool {
-        u64::from(left) * u64::from(NEAR_THE_END) <= u64::from(self.ttl) && self.hits.load(Relaxed) >= POPULAR
+        u64::from(left) * u64::from(NEAR_THE_END) <= u64::from(self.ttl) && self.hits() >= POPULAR
     }
 
     /// Whether it is for the caller to have it renewed: nobody else was told so a short time ago.

@@ -241,3 +241,69 @@ fn a_message_of_the_largest_size_is_worked_off_quickly() {
     assert_eq!(keep(&cache(RULES), "a.test", &message).err(), Some(Unusable::TooLong));
     assert!(started.elapsed() < std::time::Duration::from_secs(1));
 }
+
+#[test]
+fn what_is_asked_for_outlives_a_flood_of_names_that_are_asked_for_once() {
+    let cache = cache(CacheRules { octets: 256 << 10, ..RULES });
+    let message = |name: &str| reply_to(name, Kind::A).answers(&[&format!("{name} 600 A 192.0.2.1")]).bytes();
+    let popular: Vec<String> = (0..50).map(|number| format!("popular{number}.example.org")).collect();
+    for name in &popular {
+        keep(&cache, name, &message(name)).expect("usable");
+    }
+    let mut missed = 0;
+    for number in 0..20_000 {
+        if number % 100 == 0 {
+            for name in &popular {
+                match cache.find(wanted(name, RecordType::A).asked(), NOW) {
+                    Some(found) => found.hit(),
+                    None => {
+                        missed += 1;
+                        keep(&cache, name, &message(name)).expect("usable");
+                    }
+                }
+            }
+        }
+        let name = format!("once{number}.example.org");
+        keep(&cache, &name, &message(&name)).expect("usable");
+    }
+    assert!(missed <= 20, "{missed} of 10,000 look-ups of popular names found nothing");
+}
+
+#[test]
+fn answers_are_found_whole_while_others_come_and_go() {
+    let cache = cache(CacheRules { octets: 64 << 10, ..RULES });
+    let message =
+        |name: &str, last: u8| reply_to(name, Kind::A).answers(&[&format!("{name} 600 A 192.0.2.{last}")]).bytes();
+    let name = |number: usize| format!("host{}.example.org", number % 2_000);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut found = 0;
+                    for number in 0..200_000 {
+                        let wanted = wanted(&name(number * 7), RecordType::A);
+                        if let Some(answer) = cache.find(wanted.asked(), NOW) {
+                            assert_eq!((answer.asked(), answer.counts()), (wanted.asked(), [1, 0]));
+                            found += 1;
+                        }
+                    }
+                    found
+                })
+            })
+            .collect();
+        for number in 0..20_000 {
+            keep(&cache, &name(number), &message(&name(number), number as u8)).expect("usable");
+            if number % 5_000 == 0 {
+                cache.flush(b"\x00", true);
+            }
+        }
+        for reader in readers {
+            assert!(reader.join().expect("no panic") > 0);
+        }
+    });
+    let figures = cache.figures();
+    assert_eq!((figures.entries, figures.octets), {
+        let (all, count) = cache.list(b"\x00", usize::MAX);
+        (count, all.iter().map(|answer| answer.size() as u64).sum())
+    });
+}

@@ -3,8 +3,9 @@
 //! Records are the same if a resolver sees no difference: owner and names in values without case, data in wire form. So
 //! `10 mail.lab.test` and `10 mail.lab.test.` are one, as are a PTR of `192.0.2.1` and of `1.2.0.192.in-addr.arpa`.
 
-use super::{super::rule, Item, address, changed, describe, scope};
+use super::{Item, address, changed, describe, scope};
 use crate::{
+    check::neighbours,
     rdata,
     record::{Record, cmp_names, reverse},
     records::{Records, Row, name_hash},
@@ -114,7 +115,7 @@ fn place(left: Vec<u32>, name: &AtName<'_>, wanted: &[Record], scope: Option<&sc
         let same: Vec<_> = single.iter().filter(|row| row.record.kind() == Some(kind)).copied().collect();
         let old = if let [row] = same[..] { Some(row) } else { None };
         let broken = kinds.iter().filter(|(other, _)| old.is_none() || *other != kind);
-        let broken = broken.filter_map(|(other, shown)| Some((rule(Some(kind), Some(*other))?, shown))).next();
+        let broken = broken.filter_map(|(other, shown)| Some((neighbours(Some(kind), Some(*other))?, shown))).next();
         if let Some((rule, shown)) = broken {
             found
                 .places

@@ -1,4 +1,5 @@
-use super::{super::rule, *};
+use super::*;
+use crate::check::neighbours;
 use crate::store::{Conflicts, OwnWrites};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -221,7 +222,7 @@ proptest! {
         let owner = |row: &Row| row.record.to_wire().map(|(owner, ..)| owner);
         for (row, other) in rows.iter().flat_map(|row| rows.iter().map(move |other| (row, other))) {
             if !Arc::ptr_eq(row, other) && owner(row) == owner(other) {
-                prop_assert_eq!(rule(row.record.kind(), other.record.kind()), None, "{:?} {:?}", row, other);
+                prop_assert_eq!(neighbours(row.record.kind(), other.record.kind()), None, "{:?} {:?}", row, other);
             }
         }
         let again = compare(&after, &file, Some(&Scope::default()));
