@@ -75,11 +75,6 @@ impl Writer {
                         // Whoever asked may have gone; what was written stays written.
                         let _ = reply.send(taken);
                     }
-                    // An import was worked out for one generation, which is known only when those before it are done.
-                    Request::Edit { edit: Edit::Import(_), .. } => {
-                        self.turn(std::mem::take(&mut batch));
-                        self.turn(vec![request]);
-                    }
                     // The same goes for what a peer's snapshot costs us.
                     Request::Offer { offer, judge, reply } => {
                         self.turn(std::mem::take(&mut batch));
