@@ -5,7 +5,7 @@ mod reading;
 
 use super::{
     Edited, Origin, Request, StoreError, View,
-    edit::{self, Edit, Plan},
+    edit::{self, Edit, Import, Plan},
     entry::{Clock, Entry, Placed},
     image,
     log::{Archive, Batch, Log},
@@ -29,6 +29,8 @@ use tracing::{error, info, warn};
 
 /// Requests that share one fsync.
 const MAX_BATCH: usize = 256;
+/// Rows of an import that is kept in the change log, so that it can be looked at and undone; a longer one is written as an image.
+const MAX_IMPORT: usize = 200_000;
 /// Log bytes below which no image is written: replaying them takes a fraction of a second.
 const MIN_LOG: u64 = 16 << 20;
 /// Bytes after which the log goes on in another segment: history is kept and dropped by whole segments.
@@ -73,17 +75,18 @@ impl Writer {
                         // Whoever asked may have gone; what was written stays written.
                         let _ = reply.send(taken);
                     }
-                    // An import was worked out for one generation, which is known only when those before it are done.
-                    Request::Edit { edit: Edit::Import(_), .. } => {
-                        self.turn(std::mem::take(&mut batch));
-                        self.turn(vec![request]);
-                    }
                     // The same goes for what a peer's snapshot costs us.
                     Request::Offer { offer, judge, reply } => {
                         self.turn(std::mem::take(&mut batch));
                         let judged = self.take_offer(offer, judge);
                         // Whoever asked may have gone; what was written stays written.
                         let _ = reply.send(judged);
+                    }
+                    // An import was worked out for one generation, which is known only when those before it are done.
+                    Request::Edit { edit: Edit::Import(import), actor, reply } => {
+                        self.turn(std::mem::take(&mut batch));
+                        // Whoever asked may have gone; what was written stays written.
+                        let _ = reply.send(self.take_import(*import, actor));
                     }
                     Request::Edit { .. } => batch.push(request),
                 }
@@ -137,9 +140,9 @@ impl Writer {
     fn decide(&mut self, request: Request) -> (Option<Entry>, Answer) {
         match request {
             Request::Edit { edit, actor, reply } => {
-                let (entry, result) = match self.plan_edit(edit) {
+                let (entry, result) = match edit::plan(&self.view.records, &edit) {
                     Ok(plan) => self.accept_edit(plan, actor),
-                    Err(refused) => (None, Err(refused)),
+                    Err(refused) => (None, Err(refused.into())),
                 };
                 (entry, answer_with(reply, result))
             }
@@ -148,12 +151,16 @@ impl Writer {
         }
     }
 
-    fn plan_edit(&self, edit: Edit) -> Result<Plan, StoreError> {
-        match edit {
-            Edit::Import(import) if import.generation != self.view.generation => Err(StoreError::Overtaken),
-            Edit::Import(import) => Ok(import.into_plan()),
-            edit => Ok(edit::plan(&self.view.records, &edit)?),
+    /// Makes an import one change, if the records are still those that it was worked out for.
+    fn take_import(&mut self, import: Import, actor: String) -> Result<Edited, StoreError> {
+        if import.generation != self.view.generation {
+            return Err(StoreError::Overtaken);
         }
+        let plan = import.into_plan();
+        let messages = plan.messages.clone();
+        let changed = self.write_plan(plan, actor, MAX_IMPORT)?;
+        let View { generation, records, .. } = &self.view;
+        Ok(Edited { changed, messages, generation: *generation, records: records.len() })
     }
 
     fn accept_edit(&mut self, plan: Plan, actor: String) -> (Option<Entry>, Result<Edited, StoreError>) {
