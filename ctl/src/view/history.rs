@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_end_says_how_far_history_goes() {
-        let end = |history: Value, last| super::end(history.as_object().expect("an object"), last);
+        let end = |history: Value, last| end(history.as_object().expect("an object"), last);
         assert!(end(json!({"more": true}), Some(7)).contains("--before 7"));
         let kept = json!({"more": false, "oldest": 3, "oldest_at": "2026-11-22T19:58:00.5Z"});
         assert_eq!(end(kept, None), "no change is kept; history goes back to change 3, 2026-11-22T19:58:00Z");
