@@ -216,7 +216,7 @@ fn octets_of_any_value_are_written_in_a_text_that_bind_reads_as_the_same_octets(
 fn list(records: &[(RecordType, Vec<u8>)], text: impl Fn(&(RecordType, Vec<u8>)) -> String) -> String {
     let mut zone = format!("$TTL 60\n{ZONE}. SOA ns.{ZONE}. host.{ZONE}. 1 2 3 4 5\n{ZONE}. NS ns.other.test.\n");
     for (record, at) in records.iter().zip(0..) {
-        writeln!(zone, "n{at:05}.{ZONE}. {} {}", record.0, text(record)).unwrap();
+        writeln!(zone, "n{at:05}.{ZONE}. {} {}", record.0, text(record)).expect("memory");
     }
     zone
 }
@@ -227,8 +227,8 @@ fn generic(octets: &[u8]) -> String {
 }
 
 fn read(file: &Path) -> Parsed {
-    let start = Start { origin: Some(ZONE.parse().unwrap()), one_zone: true, ..Start::default() };
-    let parsed = parse(file, &fs::read(file).unwrap(), &start, &mut NoFiles);
+    let start = Start { origin: Some(ZONE.parse().expect("a name")), one_zone: true, ..Start::default() };
+    let parsed = parse(file, &fs::read(file).expect("a file"), &start, &mut NoFiles);
     assert_eq!(parsed.faults.first(), []);
     assert_eq!(parsed.left_out.first(), []);
     parsed
@@ -236,15 +236,15 @@ fn read(file: &Path) -> Parsed {
 
 fn zone_text(records: &[Record]) -> String {
     let mut text = Vec::new();
-    let zone: Name = ZONE.parse().unwrap();
-    let written = write_zone(records, &zone, &mut text).unwrap();
+    let zone: Name = ZONE.parse().expect("a name");
+    let written = write_zone(records, &zone, &mut text).expect("memory");
     assert_eq!((written.records, written.left_out), (records.len() as u64, 0));
-    String::from_utf8(text).unwrap()
+    String::from_utf8(text).expect("text")
 }
 
 fn save(dir: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = dir.path().join(name);
-    fs::write(&path, text).unwrap();
+    fs::write(&path, text).expect("a folder that can be written to");
     path
 }
 
