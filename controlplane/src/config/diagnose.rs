@@ -214,7 +214,8 @@ impl fmt::Display for Excerpt {
 /// Whether some word on this line names a token, be it misspelt.
 fn may_hold_secret(line: &str) -> bool {
     let names_secret = |word: &str| is_secret(word) || keys::nearest(word).is_some_and(|key| is_secret(&key));
-    line.trim_end().ends_with(':') || line.split('"').any(names_secret)
+    let address_with_login = line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+    address_with_login || line.trim_end().ends_with(':') || line.split('"').any(names_secret)
 }
 
 fn listed(path: &Path, problems: &[Problem]) -> String {

@@ -113,6 +113,8 @@ impl Setting {
         match value {
             Value::String(text) if self.is_secret() => Value::from(super::Secret::new(&text).to_string()),
             _ if self.is_secret() => Value::from(super::Secret::default().to_string()),
+            // An address may have a password in it.
+            Value::String(text) => Value::from(super::Remote::new(&text).to_string()),
             value => value,
         }
     }
@@ -257,6 +259,8 @@ mod tests {
     fn secrets_are_never_shown() {
         let secrets: Vec<_> = Setting::all().iter().filter(|setting| setting.is_secret()).collect();
         assert_eq!(secrets.len(), 3);
+        let location = Setting::named("file_locations.records_source.location").unwrap();
+        assert_eq!(location.shown(json!("https://me:s3cret@dns.test/r.json")), json!("https://***@dns.test/r.json"));
         for setting in secrets {
             assert_eq!(setting.shown(json!("s3cret")), json!("(secret)"));
             assert_eq!(setting.shown(json!(" ")), json!("(none)"));

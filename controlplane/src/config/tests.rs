@@ -287,6 +287,9 @@ fn a_complaint_says_where_what_and_what_to_write() {
         let nowhere = complaint(&format!("{{\"file_locations\": {{\"records_source\": {{\"type\": \"{kind}\"}}}}}}"));
         assert!(nowhere.contains("`file_locations.records_source.location` is missing; write "), "{nowhere}");
     }
+    let login = r#"{"file_locations": {"records_source": {"type": "url", "location": "ftp://me:s3cret@dns.test/r"}}}"#;
+    let login = complaint(login);
+    assert!(login.contains("ftp://***@dns.test/r") && !login.contains("s3cret"), "{login}");
     let long = complaint(&format!("{{\"feed_socket\": \"/{}\"}}", "x".repeat(107)));
     assert!(long.contains("is a path of 108 octets; a socket's path has at most 107"), "{long}");
     for misspelt in ["cluster_auth_tokn", "Cluster_Admin_Toekn", "api_auth_toke"] {
