@@ -14,6 +14,9 @@ use std::{cmp::Ordering, ops::Range, sync::Arc};
 /// Shards of a store. A change copies the pointers to all shards and those within one: with a million rows, a thousand each.
 const SHARDS: usize = 1024;
 
+/// Rows of a change from which on its shards are made anew: putting rows in their places one by one moves half a shard each.
+const MANY: usize = 16 * SHARDS;
+
 /// Marks rows that this node wrote itself; the other bits of a stamp are the change's number.
 const LOCAL: u64 = 1 << 63;
 
@@ -161,6 +164,10 @@ impl Records {
         if removed.is_empty() && added.is_empty() {
             return self.clone();
         }
+        if removed.len() + added.len() >= MANY { self.with_many(removed, added) } else { self.with_few(removed, added) }
+    }
+
+    fn with_few(&self, removed: &[Arc<Row>], added: &[Arc<Row>]) -> Self {
         let mut shards = Vec::clone(&self.shards);
         let (mut count, mut hash) = (self.count, self.hash);
         for row in removed {
@@ -184,6 +191,45 @@ impl Records {
                 }
             }
         }
+        Self { shards: Arc::new(shards), count, hash }
+    }
+
+    fn with_many(&self, removed: &[Arc<Row>], added: &[Arc<Row>]) -> Self {
+        let (mut shards, mut hash) = (Vec::clone(&self.shards), self.hash);
+        let by_shard = |rows: &[Arc<Row>]| {
+            let mut sorted = vec![Shard::new(); SHARDS];
+            rows.iter().for_each(|row| sorted[shard_of(row.hash)].push(Arc::clone(row)));
+            sorted
+        };
+        let place = |one: &Arc<Row>, other: &Arc<Row>| one.cmp_place(other.hash, &other.record);
+        for ((shard, mut gone), came) in shards.iter_mut().zip(by_shard(removed)).zip(by_shard(added)) {
+            if gone.is_empty() && came.is_empty() {
+                continue;
+            }
+            gone.sort_unstable_by(place);
+            let mut rows = Shard::with_capacity(shard.len() + came.len());
+            for row in shard.iter() {
+                match gone.binary_search_by(|other| place(other, row)) {
+                    Ok(_) => hash.subtract(ContentHash::of(&row.record)),
+                    Err(_) => rows.push(Arc::clone(row)),
+                }
+            }
+            came.iter().for_each(|row| hash.add(ContentHash::of(&row.record)));
+            rows.extend(came);
+            // Stable: of rows of one identity the last stays.
+            rows.sort_by(place);
+            rows.dedup_by(|later, earlier| {
+                let same = place(later, earlier) == Ordering::Equal;
+                if same {
+                    std::mem::swap(later, earlier);
+                    hash.subtract(ContentHash::of(&later.record));
+                }
+                same
+            });
+            rows.shrink_to_fit();
+            *shard = Arc::new(rows);
+        }
+        let count = shards.iter().map(|shard| shard.len()).sum();
         Self { shards: Arc::new(shards), count, hash }
     }
 }
@@ -235,6 +281,21 @@ mod tests {
             prop_assert_eq!(derived.len(), anew.len());
             prop_assert_eq!(derived.hash(), anew.hash());
             prop_assert!(derived.iter().eq(anew.iter()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn many_rows_at_once_are_the_same_as_one_after_the_other(
+            held in prop::collection::vec((0u8..9, 0u8..4, 0u32..3), 0..30),
+            gone in prop::collection::vec((0u8..9, 0u8..4, 0u32..3), 0..30),
+            came in prop::collection::vec((0u8..9, 0u8..4, 0u32..3), 0..30),
+        ) {
+            let rows = |of: Vec<(u8, u8, u32)>| of.into_iter().map(|(name, value, ttl)| row(name, value, ttl)).collect::<Vec<_>>();
+            let (held, gone, came) = (Records::default().with(&[], &rows(held)), rows(gone), rows(came));
+            let (few, many) = (held.with_few(&gone, &came), held.with_many(&gone, &came));
+            prop_assert_eq!((few.len(), few.hash()), (many.len(), many.hash()));
+            prop_assert!(few.iter().eq(many.iter()));
         }
     }
 
