@@ -3,8 +3,6 @@
 //!
 //! Needs `named-checkzone`, `named-compilezone` and `dnssec-signzone` (Debian: bind9-utils), `ldns-compare-zones` (ldnsutils).
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap in a helper is a failed test")]
-
 use dnsplane_cluster::{
     rdata,
     record::Record,
