@@ -135,21 +135,23 @@ impl Record {
 
     /// Why this record cannot be served: the field, and what is wrong with it.
     pub fn fault(&self) -> Option<String> {
-        self.faults().into_iter().next()
+        self.faults().into_iter().next().map(|(field, what)| format!("{field}: {what}"))
     }
 
-    /// The same of each field.
-    pub fn faults(&self) -> Vec<String> {
+    /// What is wrong with each field.
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         if let Err(fault) = Name::parse(&self.name) {
-            faults.push(format!("name: {fault}"));
+            faults.push(("name", fault.to_string()));
         }
         match self.kind() {
-            None => faults.push(format!("type: {}", UnknownType(self.type_text().into_owned()))),
+            None => faults.push(("type", UnknownType(self.type_text().into_owned()).to_string())),
             Some(kind) if kind.is_meta() => {
-                faults.push(format!("type: {kind} exists only in questions and messages, not as data"));
+                faults.push(("type", format!("{kind} exists only in questions and messages, not as data")));
             }
-            Some(kind) => faults.extend(rdata::parse(kind, &self.value).err().map(|fault| format!("value: {fault}"))),
+            Some(kind) => {
+                faults.extend(rdata::parse(kind, &self.value).err().map(|fault| ("value", fault.to_string())))
+            }
         }
         faults
     }

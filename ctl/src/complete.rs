@@ -159,7 +159,7 @@ mod tests {
         }
         assert_eq!(suggestions("", &place(""), &history), ["record list", "cluster"]);
         assert_eq!(suggestions("", &place("cluster"), &history), ["status"]);
-        assert_eq!(suggestions("record l", &place(""), &history), ["record list"]);
+        assert_eq!(suggestions("record li", &place(""), &history), ["record list"]);
         assert_eq!(history.lines().count(), 3);
     }
 

@@ -8,6 +8,7 @@
 mod args;
 mod client;
 mod complete;
+mod consent;
 mod dig;
 mod edit;
 mod print;

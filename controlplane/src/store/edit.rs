@@ -306,7 +306,12 @@ fn select(records: &Records, selection: &Selection) -> Result<Vec<Arc<Row>>, Edi
 /// The record asked for, each of its fields checked.
 fn checked(new: &NewRecord) -> Result<Record, EditRefused> {
     let record = Record::new(&new.name, &new.kind, new.value.trim(), new.ttl.unwrap_or(DEFAULT_TTL));
-    let faults = record.faults();
+    let told = |(field, what)| match field {
+        // Faults of values and types repeat what was written.
+        "name" => format!("name `{}`: {what}", new.name.trim()),
+        _ => format!("{field}: {what}"),
+    };
+    let faults: Vec<_> = record.faults().into_iter().map(told).collect();
     if faults.is_empty() { Ok(record) } else { Err(EditRefused(faults)) }
 }
 

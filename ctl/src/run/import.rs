@@ -7,6 +7,7 @@ use super::Exit;
 use crate::{
     args::{Format, Import},
     client::{Client, Failure, Stream},
+    consent::{ask, can_ask},
     print::Output,
     progress::Progress,
 };
@@ -14,11 +15,7 @@ use difference::Difference;
 use dnsplane_proto::pb::admin::{
     ImportConfirmation, ImportEvent, ImportPart, ImportStart, ImportSummary, import_event::Event, import_part::Part,
 };
-use inquire::{Confirm, InquireError};
-use std::{
-    io::{self, IsTerminal},
-    path::Path,
-};
+use std::path::Path;
 use tokio::sync::mpsc;
 use upload::{Upload, part};
 
@@ -30,7 +27,7 @@ pub(super) async fn import(socket: &Path, import: Import, out: &mut Output<'_>) 
         let text = format!("{} does not tell what is in it: say --format json, zone or hosts", import.file.display());
         Failure::Usage(text)
     })?;
-    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal() && !import.is_standard_input();
+    let can_ask = can_ask() && !import.is_standard_input();
     if !can_ask && !import.yes && !import.dry_run {
         let text = "there is no terminal to ask at: say --yes to import without a question, or --dry-run to see what it would do";
         return Err(Failure::Usage(text.to_owned()));
@@ -129,22 +126,11 @@ impl Conversation {
             return Ok(true);
         }
         out.flush()?;
-        ask(changes).await
-    }
-}
-
-/// Asks; anything but a yes is a no. The connection is kept alive meanwhile.
-async fn ask(changes: u64) -> Result<bool, Failure> {
-    let question = match changes {
-        1 => "Make this change?".to_owned(),
-        _ => format!("Make these {changes} changes?"),
-    };
-    let answer = tokio::task::spawn_blocking(move || Confirm::new(&question).with_default(false).prompt()).await;
-    match answer.map_err(io::Error::other)? {
-        Ok(answer) => Ok(answer),
-        Err(InquireError::OperationCanceled | InquireError::OperationInterrupted) => Ok(false),
-        Err(InquireError::IO(error)) => Err(error.into()),
-        Err(error) => Err(io::Error::other(error).into()),
+        ask(match changes {
+            1 => "Make this change?".to_owned(),
+            _ => format!("Make these {changes} changes?"),
+        })
+        .await
     }
 }
 

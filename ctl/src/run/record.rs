@@ -4,17 +4,14 @@ use super::{Exit, edited, export, import, lines, show};
 use crate::{
     args::{Past, RecordCommand, Undone},
     client::{Client, Failure, Stream},
+    consent::{ask, can_ask},
     edit,
     print::{Output, ROWS},
     view::{self, whole_seconds},
 };
 use dnsplane_proto::pb::admin::{HistoryRequest, Problem, Record, UndoRequest};
 use serde_json::{Value, json};
-use std::{
-    cell::Cell,
-    io::{self, IsTerminal},
-    path::Path,
-};
+use std::{cell::Cell, path::Path};
 
 pub(super) async fn run(socket: &Path, command: RecordCommand, out: &mut Output<'_>) -> Result<Exit, Failure> {
     // Words are read before the connection is made: a slip of the keyboard is told as such, with or without a server.
@@ -73,8 +70,9 @@ async fn check(socket: &Path, strict: bool, out: &mut Output<'_>) -> Result<Exit
 /// Shows what undoing would do, asks, and has it done.
 async fn undo(socket: &Path, undone: Undone, out: &mut Output<'_>) -> Result<Exit, Failure> {
     let Undone { dry_run, yes, number } = undone;
-    if !(dry_run || yes) {
-        can_ask()?;
+    if !(dry_run || yes || can_ask()) {
+        let text = "there is no terminal to ask at: look with --dry-run, do it with --yes";
+        return Err(Failure::Usage(text.to_owned()));
     }
     let mut client = Client::connect(socket).await?;
     if dry_run {
@@ -82,27 +80,15 @@ async fn undo(socket: &Path, undone: Undone, out: &mut Output<'_>) -> Result<Exi
     }
     if !yes {
         let preview = client.undo_change(UndoRequest { number, dry_run: true }).await?;
-        if !confirm(&format!("undo change {number}?"), &preview.messages, out)? {
+        if !out.is_json() {
+            lines(&preview.messages, out)?;
+        }
+        out.flush()?;
+        if !ask(format!("undo change {number}?")).await? {
             return Err(Failure::Refused(format!("change {number} was not undone")));
         }
     }
     edited(&client.undo_change(UndoRequest { number, dry_run }).await?, out)
-}
-
-fn can_ask() -> Result<(), Failure> {
-    if io::stdin().is_terminal() && io::stderr().is_terminal() {
-        return Ok(());
-    }
-    Err(Failure::Usage("there is no terminal to ask at: look with --dry-run, do it with --yes".to_owned()))
-}
-
-/// Asks at the terminal whether what was shown is to be done.
-fn confirm(question: &str, shown: &[String], out: &mut Output<'_>) -> Result<bool, Failure> {
-    if !out.is_json() {
-        lines(shown, out)?;
-    }
-    out.flush()?;
-    Ok(inquire::Confirm::new(question).with_default(false).prompt().unwrap_or(false))
 }
 
 /// Writes a stream as it arrives; says how many there were.
