@@ -59,9 +59,11 @@ impl<'s> Lookup<'s, '_> {
     pub(super) fn run(mut self, question: &Question<'_>) -> Outcome {
         let mut name = LowerName::new(question.name);
         let mut chain = [HEADER; MAX_CHAIN + 1];
+        // Whoever has no records need not look for them: a resolver and nothing else.
+        let has_local = self.snapshot.rules.local_records && self.snapshot.records() > 0;
         for hop in 0..=MAX_CHAIN {
             let place = Place { name: name.as_bytes(), at: chain[hop] };
-            let step = if self.snapshot.rules.local_records { self.step(place) } else { Step::NotOurs };
+            let step = if has_local { self.step(place) } else { Step::NotOurs };
             match step {
                 Step::Done(end) => return self.done(Branch::Local, end),
                 Step::NotOurs if hop == 0 => return self.not_ours(place),
