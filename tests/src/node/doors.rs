@@ -122,6 +122,19 @@ impl Node {
         self.try_server_status().unwrap_or_else(|seen| panic!("{seen}\n{}", self.logs()))
     }
 
+    /// What status says of the place that records come from.
+    #[track_caller]
+    pub fn records_source(&self) -> Value {
+        self.server_status()["records_source"].take()
+    }
+
+    /// Number of the records' generation.
+    #[track_caller]
+    pub fn generation(&self) -> u64 {
+        let status = self.server_status();
+        status["generation"]["number"].as_u64().unwrap_or_else(|| panic!("no generation: {status}"))
+    }
+
     /// What the control plane says about its only data plane.
     pub fn data_plane_status(&self) -> Result<Value, String> {
         let mut status = self.try_server_status()?;

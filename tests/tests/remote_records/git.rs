@@ -1,6 +1,6 @@
 //! Git repositories.
 
-use crate::{LOOK_LIMIT, eventually_says, generation, look, look_fails, plan, records, source, start_again};
+use crate::{LOOK_LIMIT, eventually_says, look, look_fails, plan, records, start_again};
 use dnsplane_tests::{Document, GitServer, Node, Record, Repository, eventually};
 use serde_json::{Value, json};
 use std::{fs, net::TcpListener, os::unix::fs::symlink};
@@ -28,10 +28,10 @@ fn each_commit_that_changes_records_is_one_change() {
     let repository = repository();
     let mut node = node(&repository.url(), &Value::Null);
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
-    let before = generation(&node);
+    let before = node.generation();
     let commit = repository.commit("README", "about\n");
     node.eventually("the commit is seen", |node| {
-        let source = source(node);
+        let source = node.records_source();
         let version = source["version"].as_str().unwrap_or_default();
         if version.contains(&commit[..10]) && version.contains("change README") {
             Ok(())
@@ -39,10 +39,10 @@ fn each_commit_that_changes_records_is_one_change() {
             Err(source.to_string())
         }
     });
-    assert_eq!(generation(&node), before);
+    assert_eq!(node.generation(), before);
     repository.commit("dnsrecords.json", &document("192.0.2.8"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
-    assert_eq!(generation(&node), before + 1);
+    assert_eq!(node.generation(), before + 1);
     let reply = node.request("POST", "/dns/records", Some(&Record::a("new.dns.test", "192.0.2.1").to_json()));
     assert!(reply.status == 403 && reply.body.contains("Git repository"), "{reply:?}");
 }
@@ -76,7 +76,7 @@ fn whatever_happens_to_a_repository_the_last_good_commit_is_served() {
     fs::rename(&away, &path).expect("it can be moved back");
     repository.commit("dnsrecords.json", &document("192.0.2.8"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
-    assert_eq!(source(&node)["problem"], "");
+    assert_eq!(node.records_source()["problem"], "");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_repository_without_commits_is_read_as_soon_as_it_has_one() {
     eventually_says(&mut node, "it has no commit on the branch that is checked out there");
     repository.commit("dnsrecords.json", &document("192.0.2.7"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
-    let version = source(&node)["version"].to_string();
+    let version = node.records_source()["version"].to_string();
     assert!(version.contains("change dnsrecords.json"), "{version}");
 }
 
@@ -167,7 +167,7 @@ fn a_server_that_says_nothing_is_given_up_and_no_process_is_left() {
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
     server.be_silent(true);
     eventually("the look is given up", LOOK_LIMIT, || {
-        let source = source(&node);
+        let source = node.records_source();
         let problem = source["problem"].as_str().unwrap_or_default();
         if problem.contains("cannot read the Git repository") { Ok(()) } else { Err(source.to_string()) }
     });
@@ -225,7 +225,7 @@ fn no_look_takes_longer_than_a_minute() {
     node.start_control();
     node.wait_healthy();
     eventually("the look is given up", LOOK_LIMIT, || {
-        let source = source(&node);
+        let source = node.records_source();
         let given_up = source["problem"].as_str().is_some_and(|problem| problem.contains("it takes longer than 60 s"));
         if given_up { Ok(()) } else { Err(source.to_string()) }
     });
@@ -274,12 +274,12 @@ fn a_folder_is_read_as_zone_files_and_each_keeps_its_last_good_version() {
     let mut node = node(&repository.url(), &json!({"path": "zones"}));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
     node.eventually_answers("more.dns.test", "A", &["192.0.2.11"]);
-    let before = generation(&node);
+    let before = node.generation();
 
     repository.commit("zones/dns.test.db", &format!("{ZONE}www A 192.0.2.8\n"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
     node.eventually_answers("more.dns.test", "A", &[]);
-    assert_eq!(generation(&node), before + 1);
+    assert_eq!(node.generation(), before + 1);
 
     fs::write(repository.work().join("zones/other.test.db"), format!("$ORIGIN other.test.\n{ZONE}www A 192.0.2.18\n"))
         .expect("it can be written");
@@ -287,7 +287,7 @@ fn a_folder_is_read_as_zone_files_and_each_keeps_its_last_good_version() {
     repository.commit("zones/dns.test.db", &format!("{ZONE}www A 192.0.2.9\nbad A nonsense\n"));
     node.eventually_answers("www.other.test", "A", &["192.0.2.18"]);
     node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
-    let said = source(&node);
+    let said = node.records_source();
     let faults = said["faults"].to_string();
     assert!(
         faults.contains("\"line\":6") && faults.contains("dns.test.db") && faults.contains("symbolic link"),
@@ -297,14 +297,14 @@ fn a_folder_is_read_as_zone_files_and_each_keeps_its_last_good_version() {
     start_again(&mut node);
     node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
     node.eventually("the faults are told again", |node| {
-        let said = source(node);
+        let said = node.records_source();
         if said["faults"].to_string().contains("\"line\":6") { Ok(()) } else { Err(said.to_string()) }
     });
 
     fs::remove_file(repository.work().join("zones/link.test.db")).expect("it is there");
     repository.commit("zones/dns.test.db", &format!("{ZONE}www A 192.0.2.10\n"));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.10"]);
-    assert_eq!(source(&node)["fault_count"], 0);
+    assert_eq!(node.records_source()["fault_count"], 0);
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn names_that_lead_out_of_a_folder_lead_nowhere() {
 
     let mut node = node(&repository.url(), &json!({"path": "."}));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
-    let said = source(&node);
+    let said = node.records_source();
     assert!(said["faults"].to_string().contains("../evil.test.db"), "{said}");
     let files = fs::read_dir(node.path("store/source.files")).expect("the files of a commit").flatten();
     assert_eq!(files.count(), 1, "nothing beside the folder");

@@ -22,23 +22,11 @@ fn records(first: &str) -> Vec<Record> {
     records
 }
 
-/// What status says of the source.
-#[track_caller]
-fn source(node: &Node) -> Value {
-    node.server_status()["records_source"].take()
-}
-
-#[track_caller]
-fn generation(node: &Node) -> u64 {
-    let status = node.server_status();
-    status["generation"]["number"].as_u64().unwrap_or_else(|| panic!("no generation: {status}"))
-}
-
 /// Waits until status says this of the source.
 #[track_caller]
 fn eventually_says(node: &mut Node, words: &str) -> Value {
     node.eventually(&format!("status says {words:?}"), |node| {
-        let source = source(node);
+        let source = node.records_source();
         let said = source["problem"].as_str().unwrap_or_default();
         if said.contains(words) { Ok(source) } else { Err(source.to_string()) }
     })
@@ -47,15 +35,15 @@ fn eventually_says(node: &mut Node, words: &str) -> Value {
 /// Has the node look now: that fails for this reason, and changes nothing.
 #[track_caller]
 fn look_fails(node: &Node, words: &str) {
-    let before = generation(node);
+    let before = node.generation();
     let reply = node.request("POST", "/dns/records/reload", None);
     assert!(reply.status >= 400 && reply.body.contains(words), "{words:?}: {reply:?}");
-    let source = source(node);
+    let source = node.records_source();
     let problem = source["problem"].as_str().unwrap_or_default();
     assert!(problem.contains(words) && problem.contains("ago is served"), "{words:?}: {source}");
     let refused = node.ctl(&["record", "load"]);
     assert!(refused.code == Some(1) && refused.stderr.contains(words), "{words:?}: {refused:?}");
-    assert_eq!(generation(node), before, "{words:?}");
+    assert_eq!(node.generation(), before, "{words:?}");
 }
 
 /// Has the node look now: that works.
@@ -63,7 +51,7 @@ fn look_fails(node: &Node, words: &str) {
 fn look(node: &Node) {
     let ended = node.ctl(&["record", "load"]);
     assert_eq!(ended.code, Some(0), "{ended:?}\n{}", node.logs());
-    assert_eq!(source(node)["problem"], "", "{}", node.logs());
+    assert_eq!(node.records_source()["problem"], "", "{}", node.logs());
 }
 
 /// Both daemons are killed, all that the data plane remembers is gone, and both start again.

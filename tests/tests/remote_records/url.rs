@@ -1,6 +1,6 @@
 //! Documents on the web.
 
-use crate::{LOOK_LIMIT, eventually_says, generation, look, look_fails, plan, records, source, start_again};
+use crate::{LOOK_LIMIT, eventually_says, look, look_fails, plan, records, start_again};
 use dnsplane_tests::{Document, Manner, Node, Plan, Record, RecordServer, eventually};
 use serde_json::json;
 
@@ -30,17 +30,17 @@ fn a_changed_document_is_one_change_and_an_unchanged_one_is_none() {
         let server = RecordServer::start(versioned(documents("192.0.2.7"), 1));
         let mut node = node(&server.url());
         node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
-        let before = generation(&node);
+        let before = node.generation();
         eventually_asked(&server, 3);
-        assert_eq!(generation(&node), before, "{by}");
+        assert_eq!(node.generation(), before, "{by}");
         let unchanged = server.asked().unchanged;
         assert!(if by == "the text" { unchanged == 0 } else { unchanged >= 2 }, "{by}: {:?}", server.asked());
 
         server.serve(versioned(documents("192.0.2.8"), 2));
         node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
-        assert_eq!(generation(&node), before + 1, "{by}");
+        assert_eq!(node.generation(), before + 1, "{by}");
         assert_eq!(node.records().len(), 50);
-        let said = source(&node);
+        let said = node.records_source();
         assert_eq!((&said["type"], &said["problem"]), (&json!("url"), &json!("")), "{said}");
         assert!(said["age_seconds"].as_u64().is_some_and(|age| age < 60), "{said}");
     }
@@ -76,7 +76,7 @@ fn whatever_is_no_whole_document_is_a_reason_and_the_last_good_set_stays() {
 
     server.serve(Document::of(&records("192.0.2.9")));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.9"]);
-    assert_eq!(source(&node)["problem"], "");
+    assert_eq!(node.records_source()["problem"], "");
     server.serve(Document::text(r#"{"records": []}"#));
     look(&node);
     assert_eq!(node.records(), [], "no records at all are a set, too");
@@ -121,7 +121,7 @@ fn a_node_that_starts_while_the_server_is_down_answers_from_what_it_read_before(
 
     let server = RecordServer::start_on(address, Document::of(&records("192.0.2.8")).called("\"v2\""));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.8"]);
-    assert_eq!(source(&node)["problem"], "");
+    assert_eq!(node.records_source()["problem"], "");
     drop(server);
 }
 
@@ -133,7 +133,7 @@ fn a_node_that_never_read_anything_starts_when_the_server_does() {
     node.start_data();
     node.wait_healthy();
     eventually_says(&mut node, "missing field `records`");
-    assert_eq!(generation(&node), 0);
+    assert_eq!(node.generation(), 0);
     server.serve(Document::of(&records("192.0.2.7")));
     node.eventually_answers("www.dns.test", "A", &["192.0.2.7"]);
 }

@@ -1,4 +1,4 @@
-use super::{eventually_faults, generation, plan, replace, source, zone};
+use super::{eventually_faults, plan, replace, zone};
 use dnsplane_tests::{Plan, Record, node::TERMINATION_LIMIT};
 use serde_json::json;
 use std::{
@@ -18,16 +18,16 @@ fn zones_of_a_folder_are_answered_and_a_changed_line_is_one_change() {
     node.eventually_answers("www.one.test", "A", &["192.0.2.1"]);
     node.eventually_answers("two.test", "MX", &["10 mail.two.test."]);
     node.eventually_answers("txt.one.test", "TXT", &["a ; bc"]);
-    assert_eq!(source(&node)["version"], "2 zone files");
-    let before = generation(&node);
+    assert_eq!(node.records_source()["version"], "2 zone files");
+    let before = node.generation();
     replace(&node, "zones/one.test.db", &zone("www A 192.0.2.2\ntxt TXT \"a ; b\" c\n"));
     node.eventually_answers("www.one.test", "A", &["192.0.2.2"]);
-    assert_eq!(generation(&node), before + 1);
+    assert_eq!(node.generation(), before + 1);
     // A file that is touched says what it said.
     replace(&node, "zones/one.test.db", &zone("www A 192.0.2.2\ntxt TXT \"a ; b\" c\n"));
     node.write("zones/three.test.db", &zone("www A 192.0.2.3\n"));
     node.eventually_answers("www.three.test", "A", &["192.0.2.3"]);
-    assert_eq!(generation(&node), before + 2);
+    assert_eq!(node.generation(), before + 2);
     fs::remove_file(node.path("zones/three.test.db")).expect("it is there");
     node.eventually_answers("www.three.test", "A", &[]);
     node.eventually_answers("www.one.test", "A", &["192.0.2.2"]);
@@ -79,7 +79,7 @@ fn a_folder_that_is_gone_leaves_its_records_and_says_how_old_they_are() {
     fs::rename(node.path("zones"), node.path("away")).expect("a folder can be renamed");
     let said = |node: &mut dnsplane_tests::Node, words: &str| {
         node.eventually(&format!("status says {words}"), |node| {
-            let source = source(node);
+            let source = node.records_source();
             let said = source["problem"].as_str().unwrap_or_default();
             if said.contains(words) { Ok(()) } else { Err(source.to_string()) }
         });
@@ -96,7 +96,7 @@ fn a_folder_that_is_gone_leaves_its_records_and_says_how_old_they_are() {
     node.start_control();
     node.wait_ready();
     said(&mut node, " ago is served");
-    assert!(source(&node)["age_seconds"].is_u64(), "{}", source(&node));
+    assert!(node.records_source()["age_seconds"].is_u64(), "{}", node.records_source());
     assert!(node.control().said().contains("serving that until it is read again"), "{}", node.logs());
     node.eventually_answers("www.one.test", "A", &["192.0.2.1"]);
     fs::create_dir(node.path("zones")).expect("a folder can be made");
@@ -104,7 +104,7 @@ fn a_folder_that_is_gone_leaves_its_records_and_says_how_old_they_are() {
     node.eventually_answers("www.one.test", "A", &["192.0.2.1"]);
     node.write("zones/one.test.db", &zone("www A 192.0.2.2\n"));
     node.eventually_answers("www.one.test", "A", &["192.0.2.2"]);
-    assert_eq!(source(&node)["problem"], "");
+    assert_eq!(node.records_source()["problem"], "");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_first_start_without_the_zones_leaves_a_data_plane_the_copy_that_it_has() {
     node.start_data();
     node.wait_healthy();
     node.eventually("status tells", |node| {
-        let said = source(node)["problem"].to_string();
+        let said = node.records_source()["problem"].to_string();
         if said.contains("data planes are told of no records until it is") { Ok(()) } else { Err(said) }
     });
     node.eventually_answers("old.one.test", "A", &["192.0.2.1"]);
@@ -169,10 +169,10 @@ fn a_file_of_bind_says_which_zones_there_are() {
     node.eventually_answers("www.one.test", "A", &["192.0.2.1"]);
     node.eventually_answers("www.two.test", "A", &["192.0.2.2"]);
     node.eventually_answers("www.other.test", "A", &[]);
-    assert_eq!(source(&node)["version"], "2 zone files");
+    assert_eq!(node.records_source()["version"], "2 zone files");
     node.write("zones/named.conf", "zone \"one.test\" {\n type primary; file \"first\"; }");
     node.eventually("status says where", |node| {
-        let said = source(node)["problem"].to_string();
+        let said = node.records_source()["problem"].to_string();
         if said.contains("named.conf, line 2: ") { Ok(()) } else { Err(said) }
     });
     node.eventually_answers("www.two.test", "A", &["192.0.2.2"]);
@@ -194,7 +194,7 @@ fn a_changed_line_of_many_is_answered_within_a_second_of_the_files_change() {
         .file("zones/one.test.db", &text("192.0.2.1"))
         .start();
     node.eventually_answers("last.one.test", "A", &["192.0.2.1"]);
-    let before = generation(&node);
+    let before = node.generation();
     let mut took = Vec::new();
     for number in 2..7 {
         let address = format!("192.0.2.{number}");
@@ -203,7 +203,7 @@ fn a_changed_line_of_many_is_answered_within_a_second_of_the_files_change() {
         node.eventually_answers("last.one.test", "A", &[&address]);
         took.push(start.elapsed());
     }
-    assert_eq!(generation(&node), before + 5);
+    assert_eq!(node.generation(), before + 5);
     took.sort();
     // Half of them: a machine that others keep busy may be late now and then.
     assert!(took[2] < Duration::from_secs(1), "{took:?}");

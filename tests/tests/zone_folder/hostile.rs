@@ -1,4 +1,4 @@
-use super::{eventually_faults, faults, plan, replace, source, zone};
+use super::{eventually_faults, faults, plan, replace, zone};
 use dnsplane_tests::{Node, node::TERMINATION_LIMIT};
 use serde_json::json;
 use std::{
@@ -94,5 +94,5 @@ fn a_bad_include_of_a_good_file_leaves_it_as_it_was_with_what_it_included() {
     node.eventually_answers("www.one.test", "A", &["192.0.2.1"]);
     replace(&node, "zones/hosts", "www A 192.0.2.2\n");
     node.eventually_answers("www.one.test", "A", &["192.0.2.2"]);
-    assert_eq!(source(&node)["fault_count"], 0);
+    assert_eq!(node.records_source()["fault_count"], 0);
 }

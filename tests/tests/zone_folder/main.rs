@@ -31,21 +31,9 @@ fn replace(node: &Node, file: &str, text: &str) {
     fs::rename(node.path(&format!("{file}.edited")), node.path(file)).expect("a file can be renamed");
 }
 
-/// What status says of the source.
-#[track_caller]
-fn source(node: &Node) -> Value {
-    node.server_status()["records_source"].take()
-}
-
-#[track_caller]
-fn generation(node: &Node) -> u64 {
-    let status = node.server_status();
-    status["generation"]["number"].as_u64().unwrap_or_else(|| panic!("no generation: {status}"))
-}
-
 /// The faults that status shows: `file:line what`.
 fn faults(node: &Node) -> Vec<String> {
-    let source = source(node);
+    let source = node.records_source();
     let faults = source["faults"].as_array().cloned().unwrap_or_default();
     faults
         .iter()

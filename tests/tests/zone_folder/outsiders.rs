@@ -1,4 +1,4 @@
-use super::{plan, replace, source, zone};
+use super::{plan, replace, zone};
 use dnsplane_tests::{Plan, Record};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ fn nobody_but_the_zone_files_changes_records_and_each_is_told_why() {
     assert!(refused.code == Some(1) && refused.stderr.contains("the zone files in "), "{refused:?}");
     let reason = node.cluster_status()["read_only_source"].to_string();
     assert!(reason.contains("the zone files in "), "{reason}");
-    let source = source(&node);
+    let source = node.records_source();
     assert_eq!(
         (&source["type"], &source["read_only"], &source["records"]),
         (&json!("bind_dir"), &json!(true), &json!(4))
